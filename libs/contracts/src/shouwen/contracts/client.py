@@ -1,0 +1,95 @@
+"""Facts about clients and the list of dishonest clients. Stream ``client.v1``, all emitted by review."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from shouwen.contracts.event import Event, Identifier
+
+
+class ClientRegistered(Event):
+    """A client was put on file (002 六2). Emitted by review. Heard by nobody in the suite yet."""
+
+    event_type: ClassVar[str] = "client.registered.v1"
+    stream: ClassVar[str] = "client.v1"
+    aggregate: ClassVar[str] = "client"
+
+    client_id: UUID
+    number: str = Field(description="The number of the registration form")
+    kind: Literal["individual", "company"]
+    identifier_hash: str
+    registered_at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        return str(self.client_id)
+
+
+class ListFact(Event):
+    """What every fact about a list entry carries."""
+
+    stream: ClassVar[str] = "client.v1"
+    aggregate: ClassVar[str] = "list-entry"
+
+    list_entry_id: UUID
+    identifier_hash: str = Field(description="Keyed hash of the listed identifier")
+    reason_code: Identifier
+
+    @property
+    def key(self) -> str:
+        return str(self.list_entry_id)
+
+
+class ClientBlacklisted(ListFact):
+    """Two persons put a client on the list of dishonest clients (002 六5).
+
+    Emitted by review. Heard by intake (refuses service requests, marks the client's open cases).
+    """
+
+    event_type: ClassVar[str] = "client.blacklisted.v1"
+
+    listed_at: AwareDatetime
+    proposed_by: Identifier
+    confirmed_by: Identifier
+
+
+class ClientDelisted(ListFact):
+    """Two persons took a client off the list after an appeal. Emitted by review. Heard by intake."""
+
+    event_type: ClassVar[str] = "client.delisted.v1"
+
+    delisted_at: AwareDatetime
+    proposed_by: Identifier
+    confirmed_by: Identifier
+
+
+class Hit(BaseModel):
+    """A list entry that a screened name or identifier matches."""
+
+    model_config = ConfigDict(frozen=True)
+
+    list_entry_id: UUID
+    match: Literal["identifier", "name"]
+    reason_code: Identifier
+
+
+class ClientScreened(Event):
+    """The client of a case was held against the list; no hit means clear.
+
+    Emitted by review for every registered case that names a client. Heard by intake (marks the case).
+    """
+
+    event_type: ClassVar[str] = "client.screened.v1"
+    stream: ClassVar[str] = "client.v1"
+    aggregate: ClassVar[str] = "case"
+
+    case_id: UUID
+    screened_at: AwareDatetime
+    hits: tuple[Hit, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return str(self.case_id)
+
+
+ClientEvent = ClientRegistered | ClientBlacklisted | ClientDelisted | ClientScreened

@@ -1,0 +1,140 @@
+"""Facts about a clock: one running target of one subject. Stream ``clock.v1``, all emitted by sla."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from shouwen.contracts.event import Event, Identifier
+
+ClockState = Literal["scheduled", "running", "paused", "completed", "cancelled"]
+
+
+class Responsible(BaseModel):
+    """Who answers for a clock at the moment of the event; empty parts are not known to sla."""
+
+    model_config = ConfigDict(frozen=True)
+
+    owner: Identifier | None = None
+    department: Identifier | None = None
+
+
+class ClockFact(Event):
+    """What every fact about a clock carries."""
+
+    stream: ClassVar[str] = "clock.v1"
+    aggregate: ClassVar[str] = "clock"
+
+    clock_id: UUID
+    timed_subject: str = Field(description="What the clock times: case/{id}, or another system's subject")
+    pack: Identifier
+    policy: Identifier
+    target: Identifier
+    clause: str = Field(description="Where the limit is written, as 004 三(六)")
+    cycle: int = Field(1, ge=1, description="A reopened case starts the next cycle")
+    responsible: Responsible = Responsible()
+
+    @property
+    def key(self) -> str:
+        return str(self.clock_id)
+
+
+class ClockStarted(ClockFact):
+    """A promise began to run. Emitted by sla. Heard by intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.started.v1"
+
+    started_at: AwareDatetime
+    due_at: AwareDatetime
+    provisional: bool = Field(False, description="The deadline rests on holidays that are not announced yet")
+
+
+class ClockPaused(ClockFact):
+    """A clock stands still for a reason. Emitted by sla. Heard by intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.paused.v1"
+
+    paused_at: AwareDatetime
+    reason: Identifier
+
+
+class ClockResumed(ClockFact):
+    """A paused clock runs again. Emitted by sla. Heard by intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.resumed.v1"
+
+    resumed_at: AwareDatetime
+    due_at: AwareDatetime
+
+
+class ClockAtRisk(ClockFact):
+    """A warning before the limit. Emitted by sla. Heard by notify (tells the owner), intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.at_risk.v1"
+
+    due_at: AwareDatetime
+    fired_for: AwareDatetime = Field(description="The instant this warning was set for")
+    late_seconds: float = Field(0, ge=0, description="How long after that instant it fired")
+
+
+class ClockBreached(ClockFact):
+    """The limit passed unmet. Emitted by sla. Heard by notify (tells owner and escalation role), intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.breached.v1"
+
+    due_at: AwareDatetime
+    late_seconds: float = Field(0, ge=0, description="How long after due_at this was noticed")
+
+
+class EscalationRaised(ClockFact):
+    """A breach stayed open and went up a level. Emitted by sla. Heard by notify (tells the role), intake (timeline)."""
+
+    event_type: ClassVar[str] = "escalation.raised.v1"
+
+    due_at: AwareDatetime
+    level: int = Field(ge=1)
+    role: Identifier
+    fired_for: AwareDatetime
+    late_seconds: float = Field(0, ge=0)
+
+
+class ClockMet(ClockFact):
+    """The target was reached; ``breached`` tells a late finish. Emitted by sla. Heard by intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.met.v1"
+
+    completed_at: AwareDatetime
+    due_at: AwareDatetime
+    breached: bool
+
+
+class ClockCancelled(ClockFact):
+    """The clock no longer applies. Emitted by sla. Heard by intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.cancelled.v1"
+
+    cancelled_at: AwareDatetime
+    reason: Identifier
+
+
+class ClockRecalculated(ClockFact):
+    """The deadline moved, because a calendar or a fact changed. Emitted by sla. Heard by notify, intake (timeline)."""
+
+    event_type: ClassVar[str] = "clock.recalculated.v1"
+
+    recalculated_at: AwareDatetime
+    previous_due_at: AwareDatetime
+    due_at: AwareDatetime
+    provisional: bool = False
+
+
+ClockEvent = (
+    ClockStarted
+    | ClockPaused
+    | ClockResumed
+    | ClockAtRisk
+    | ClockBreached
+    | EscalationRaised
+    | ClockMet
+    | ClockCancelled
+    | ClockRecalculated
+)

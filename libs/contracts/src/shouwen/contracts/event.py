@@ -1,0 +1,206 @@
+"""The form of every event: a typed fact inside a CloudEvents 1.0 envelope, sent over Kafka in binary mode.
+
+Binary mode means: the attributes of the envelope travel as Kafka headers (``ce_id``, ``ce_type`` …), the fact itself
+is the JSON body, and the record's key is the id of the aggregate the fact is about, so that the facts of one aggregate
+stay in order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+from uuid import uuid4
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+SPECVERSION = "1.0"
+CONTENT_TYPE = "application/json"
+_TIME_REMEDY = "Send ISO 8601 with an offset, as 2026-11-20T09:00:00+08:00"
+MAX_BODY_BYTES = 1_000_000
+"""The longest body of an event, in bytes; Kafka's own default limit for a record is a little above it."""
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\w.:@/-]+$")]
+"""An opaque id: letters, digits and ``. : @ / - _``."""
+
+BranchCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
+"""The code of a branch, such as ``beijing``: lower-case letters, digits and hyphens."""
+
+
+class Event(BaseModel):
+    """A past fact. Unknown fields are ignored, so that a newer producer can add some.
+
+    A subclass names its type, its stream and its aggregate, and says in its docstring who emits and who hears it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_type: ClassVar[str]
+    stream: ClassVar[str]
+    aggregate: ClassVar[str]
+
+    branch: BranchCode = Field(description="The branch whose matter this is")
+
+    @property
+    def key(self) -> str:
+        """The id of the aggregate, which is the Kafka key."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """The CloudEvents subject, such as ``case/0198…``."""
+        return f"{self.aggregate}/{self.key}"
+
+
+E = TypeVar("E", bound=Event)
+E_co = TypeVar("E_co", bound=Event, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEvent(Generic[E_co]):
+    """A fact with its envelope.
+
+    ``time`` is when the fact became true at its source. ``id`` is unique within ``source``; whoever hears the same id
+    twice has heard one fact twice.
+    """
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    data: E_co
+    traceparent: str | None = None
+
+    @staticmethod
+    def of(
+        data: E,
+        *,
+        source: str,
+        time: datetime | None = None,
+        event_id: str | None = None,
+        subject: str | None = None,
+        traceparent: str | None = None,
+    ) -> "CloudEvent[E]":
+        """Wrap a fact; what is not given is made: a random id, the present time, the subject from the fact itself."""
+        return CloudEvent(
+            id=event_id or str(uuid4()),
+            type=data.event_type,
+            source=source,
+            subject=subject or data.subject,
+            time=time or datetime.now(UTC),
+            data=data,
+            traceparent=traceparent,
+        )
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka key: the aggregate's id, which is the last part of the subject."""
+        return self.subject.rpartition("/")[2].encode()
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The Kafka headers of CloudEvents binary mode."""
+        pairs = {
+            "ce_specversion": SPECVERSION,
+            "ce_id": self.id,
+            "ce_type": self.type,
+            "ce_source": self.source,
+            "ce_subject": self.subject,
+            "ce_time": self.time.isoformat(),
+            "ce_dataschema": dataschema(self.type),
+            "content-type": CONTENT_TYPE,
+        }
+        if self.traceparent:
+            pairs["traceparent"] = self.traceparent
+        return [(name, value.encode()) for name, value in pairs.items()]
+
+    def body(self) -> bytes:
+        """The fact as JSON."""
+        return self.data.model_dump_json().encode()
+
+
+def dataschema(event_type: str) -> str:
+    """The name of the JSON Schema of an event type, relative to the published schemas."""
+    return f"schemas/{event_type}.json"
+
+
+class BadEvent(ValueError):
+    """The record is not an event of this suite."""
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{field}: {problem}. {remedy}")
+        self.field = field
+        self.problem = problem
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The CloudEvents attributes of a record, read and checked, before its body is looked at."""
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    traceparent: str | None
+
+    @classmethod
+    def read(cls, headers: Sequence[tuple[str, bytes]]) -> Self:
+        """Read the attributes of a record.
+
+        Raises:
+            BadEvent: a header is missing, is not UTF-8, or its value cannot be read; the message names it.
+        """
+        text: dict[str, str] = {}
+        for name, value in headers:
+            try:
+                text[name] = value.decode()
+            except UnicodeDecodeError:
+                raise BadEvent(name, "the header is not UTF-8", "Send header values as UTF-8 text") from None
+            except AttributeError:
+                raise BadEvent(name, "the header has no value", "Leave the header out or give it a value") from None
+        version = _required(text, "ce_specversion")
+        if version != SPECVERSION:
+            raise BadEvent("ce_specversion", f"version {version} is not known", f"Send {SPECVERSION}")
+        return cls(
+            id=_required(text, "ce_id"),
+            type=_required(text, "ce_type"),
+            source=_required(text, "ce_source"),
+            subject=_required(text, "ce_subject"),
+            time=_time(_required(text, "ce_time")),
+            traceparent=text.get("traceparent"),
+        )
+
+    def carrying(self, data: E) -> CloudEvent[E]:
+        """The event of these attributes and this fact."""
+        return CloudEvent(
+            id=self.id,
+            type=self.type,
+            source=self.source,
+            subject=self.subject,
+            time=self.time,
+            data=data,
+            traceparent=self.traceparent,
+        )
+
+
+def _required(text: Mapping[str, str], name: str) -> str:
+    value = text.get(name, "")
+    if not value or len(value) > 1000:
+        problem = "the header is longer than 1000 characters" if value else "the header is missing or empty"
+        raise BadEvent(name, problem, "See docs/integrating.md for the headers of an event")
+    return value
+
+
+def _time(value: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise BadEvent("ce_time", f"{value[:40]!r} is not a time", _TIME_REMEDY) from None
+    if time.tzinfo is None:
+        raise BadEvent("ce_time", f"{value[:40]!r} has no time zone", _TIME_REMEDY)
+    return time
+
+
+JsonObject = dict[str, Any]
+Instant = AwareDatetime

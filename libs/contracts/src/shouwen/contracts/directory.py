@@ -1,9 +1,11 @@
 """Facts about branches, departments and persons. Compacted stream ``directory.v1``: the last word per key stands."""
 
-from typing import ClassVar
+from collections import Counter
+from typing import Annotated, ClassVar, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
-from shouwen.contracts.event import Event, Identifier
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from shouwen.contracts.event import BranchCode, Event, Identifier
 
 
 class DirectoryFact(Event):
@@ -49,3 +51,66 @@ class PersonDescribed(DirectoryFact):
 
 
 DirectoryEvent = BranchDescribed | PersonDescribed
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; give an IANA name, as Asia/Shanghai") from None
+    return name
+
+
+class BranchEntry(BaseModel):
+    """A branch as a directory file describes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    branch: BranchCode
+    name: str = Field(min_length=1, max_length=100)
+    number_prefix: str = Field(pattern=r"^[A-Z]{2,4}$", description="Prefix of its case numbers, as BJ")
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    packs: tuple[Identifier, ...] = Field((), description="The policy packs it composes, beside group-baseline")
+
+
+class PersonEntry(BaseModel):
+    """A person as a directory file describes them. Name and e-mail are personal data: they leave intake sealed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    person: Identifier
+    name: str = Field(min_length=1, max_length=100)
+    branch: BranchCode
+    department: Identifier | None = None
+    roles: tuple[Identifier, ...] = Field(min_length=1)
+    email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    active: bool = True
+
+
+class DirectoryFile(BaseModel):
+    """The file that SHOUWEN_DIRECTORY_FILE names: the branches and persons of an installation, as YAML.
+
+    A unique code, number prefix or person id may stand once only, and each person's branch must be in the file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    branches: tuple[BranchEntry, ...] = Field(min_length=1)
+    persons: tuple[PersonEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_stand_once(self) -> Self:
+        _once("branch", [entry.branch for entry in self.branches])
+        _once("number_prefix", [entry.number_prefix for entry in self.branches])
+        _once("person", [entry.person for entry in self.persons])
+        branches = {entry.branch for entry in self.branches}
+        for entry in self.persons:
+            if entry.branch not in branches:
+                raise ValueError(f"person {entry.person} is in branch {entry.branch!r}, which the file does not have")
+        return self
+
+
+def _once(field: str, values: list[str]) -> None:
+    twice = sorted(value for value, count in Counter(values).items() if count > 1)
+    if twice:
+        raise ValueError(f"{field} {', '.join(twice)} stands more than once; each must be unique")

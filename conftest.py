@@ -1,0 +1,3 @@
+"""The real Kafka and PostgreSQL for every test of the repository."""
+
+pytest_plugins = ["shouwen.embedded.testing"]

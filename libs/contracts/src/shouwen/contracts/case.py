@@ -1,11 +1,11 @@
 """Facts about a case: one matter that reached the group, from registration to its end. Stream ``case.v1``."""
 
-from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from shouwen.contracts.event import Event, Identifier
+from pydantic import BaseModel, ConfigDict, Field
+
+from shouwen.contracts.event import Event, Identifier, Instant, Text
 
 CaseType = Literal["inquiry", "suggestion", "complaint", "report", "service_request"]
 Severity = Literal["ordinary", "major"]
@@ -23,8 +23,8 @@ class ClientMention(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    identifier_hash: str | None = None
-    sealed: str | None = None
+    identifier_hash: Text | None = None
+    sealed: Text | None = None
 
 
 class CaseFact(Event):
@@ -34,7 +34,7 @@ class CaseFact(Event):
     aggregate: ClassVar[str] = "case"
 
     case_id: UUID
-    number: str = Field(description="The human-readable number, such as BJ-2026-000001")
+    number: Text = Field(description="The human-readable number, such as BJ-2026-000001")
 
     @property
     def key(self) -> str:
@@ -53,12 +53,12 @@ class CaseRegistered(CaseFact):
     severity: Severity | None = Field(None, description="For complaints; ordinary unless the register says major")
     channel: Channel
     relation: Relation = "other"
-    received_at: AwareDatetime = Field(description="When the matter reached the group; clocks count from here")
-    registered_at: AwareDatetime = Field(description="When the clerk entered it; later than received_at for letters")
+    received_at: Instant = Field(description="When the matter reached the group; clocks count from here")
+    registered_at: Instant = Field(description="When the clerk entered it; later than received_at for letters")
     registrar: Identifier = Field(description="The person who registered it")
     owner: Identifier = Field(description="The person responsible: the first one asked, until a hand-over")
     department: Identifier | None = None
-    promised_at: datetime | None = Field(None, description="The reply time agreed with the requester, if any")
+    promised_at: Instant | None = Field(None, description="The reply time agreed with the requester, if any")
     client: ClientMention | None = None
 
 
@@ -70,7 +70,7 @@ class CaseAssigned(CaseFact):
 
     event_type: ClassVar[str] = "case.assigned.v1"
 
-    assigned_at: AwareDatetime
+    assigned_at: Instant
     owner: Identifier
     department: Identifier | None = None
     assigned_by: Identifier
@@ -84,7 +84,7 @@ class CaseReplied(CaseFact):
 
     event_type: ClassVar[str] = "case.replied.v1"
 
-    replied_at: AwareDatetime
+    replied_at: Instant
     replied_by: Identifier
     written: bool = False
 
@@ -97,7 +97,7 @@ class CasePlanDelivered(CaseFact):
 
     event_type: ClassVar[str] = "case.plan_delivered.v1"
 
-    delivered_at: AwareDatetime
+    delivered_at: Instant
     delivered_by: Identifier
 
 
@@ -109,7 +109,7 @@ class CaseResolved(CaseFact):
 
     event_type: ClassVar[str] = "case.resolved.v1"
 
-    resolved_at: AwareDatetime
+    resolved_at: Instant
     resolved_by: Identifier
 
 
@@ -121,7 +121,7 @@ class CaseWithdrawn(CaseFact):
 
     event_type: ClassVar[str] = "case.withdrawn.v1"
 
-    withdrawn_at: AwareDatetime
+    withdrawn_at: Instant
     recorded_by: Identifier
 
 
@@ -133,9 +133,9 @@ class CaseMarked(CaseFact):
 
     event_type: ClassVar[str] = "case.marked.v1"
 
-    marked_at: AwareDatetime
+    marked_at: Instant
     mark: Literal["client_blacklisted", "client_name_similar"]
-    reason_code: str | None = None
+    reason_code: Text | None = None
 
 
 CaseEvent = CaseRegistered | CaseAssigned | CaseReplied | CasePlanDelivered | CaseResolved | CaseWithdrawn | CaseMarked

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
 from shouwen.contracts import case, client, clock, directory, group, message
 from shouwen.contracts.event import MAX_BODY_BYTES, Attributes, BadEvent, CloudEvent, Event
 
@@ -63,6 +65,7 @@ STREAMS: tuple[Stream, ...] = (
 BY_STREAM: Mapping[str, Stream] = {stream.name: stream for stream in STREAMS}
 BY_TYPE: Mapping[str, type[Event]] = {event.event_type: event for stream in STREAMS for event in stream.events}
 PARTITIONS = 6
+_OBJECT = TypeAdapter(dict[str, Any])
 
 
 def dead_letter_stream(service: str) -> str:
@@ -93,6 +96,23 @@ def parse(headers: Sequence[tuple[str, bytes]], body: bytes | None) -> CloudEven
     """
     attributes = Attributes.read(headers)
     return attributes.carrying(parse_data(attributes.type, body))
+
+
+def parse_structured(text: bytes) -> CloudEvent[Event]:
+    """Read an event in CloudEvents structured mode, as ``POST /api/events`` takes it: one JSON object.
+
+    Raises:
+        UnknownType: the type is not in the catalogue.
+        BadEvent: the text is not a JSON object, or an attribute or a field is missing or wrong.
+    """
+    if len(text) > MAX_BODY_BYTES:
+        raise BadEvent("body", f"{len(text)} bytes are over the limit", f"Send at most {MAX_BODY_BYTES} bytes")
+    try:
+        members = _OBJECT.validate_json(text)
+    except ValidationError:
+        raise BadEvent("body", "the text is not a JSON object", "Send {specversion, id, type, …, data}") from None
+    attributes = Attributes.of_structured(members)
+    return attributes.carrying(parse_data(attributes.type, to_json(members.get("data", {}))))
 
 
 def parse_data(event_type: str, body: bytes | Mapping[str, Any] | None) -> Event:

@@ -3,8 +3,9 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from shouwen.contracts.event import Event, Identifier
+from pydantic import BaseModel, ConfigDict, Field
+
+from shouwen.contracts.event import Event, Identifier, Instant, Text
 
 
 class ClientRegistered(Event):
@@ -15,10 +16,10 @@ class ClientRegistered(Event):
     aggregate: ClassVar[str] = "client"
 
     client_id: UUID
-    number: str = Field(description="The number of the registration form")
+    number: Text = Field(description="The number of the registration form")
     kind: Literal["individual", "company"]
-    identifier_hash: str
-    registered_at: AwareDatetime
+    identifier_hash: Text
+    registered_at: Instant
 
     @property
     def key(self) -> str:
@@ -32,7 +33,7 @@ class ListFact(Event):
     aggregate: ClassVar[str] = "list-entry"
 
     list_entry_id: UUID
-    identifier_hash: str = Field(description="Keyed hash of the listed identifier")
+    identifier_hash: Text = Field(description="Keyed hash of the listed identifier")
     reason_code: Identifier
 
     @property
@@ -48,7 +49,7 @@ class ClientBlacklisted(ListFact):
 
     event_type: ClassVar[str] = "client.blacklisted.v1"
 
-    listed_at: AwareDatetime
+    listed_at: Instant
     proposed_by: Identifier
     confirmed_by: Identifier
 
@@ -58,7 +59,7 @@ class ClientDelisted(ListFact):
 
     event_type: ClassVar[str] = "client.delisted.v1"
 
-    delisted_at: AwareDatetime
+    delisted_at: Instant
     proposed_by: Identifier
     confirmed_by: Identifier
 
@@ -84,7 +85,7 @@ class ClientScreened(Event):
     aggregate: ClassVar[str] = "case"
 
     case_id: UUID
-    screened_at: AwareDatetime
+    screened_at: Instant
     hits: tuple[Hit, ...] = ()
 
     @property

@@ -3,8 +3,9 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from shouwen.contracts.event import Event, Identifier
+from pydantic import BaseModel, ConfigDict, Field
+
+from shouwen.contracts.event import Event, Identifier, Instant, Text
 
 ClockState = Literal["scheduled", "running", "paused", "completed", "cancelled"]
 
@@ -25,11 +26,11 @@ class ClockFact(Event):
     aggregate: ClassVar[str] = "clock"
 
     clock_id: UUID
-    timed_subject: str = Field(description="What the clock times: case/{id}, or another system's subject")
+    timed_subject: Text = Field(description="What the clock times: case/{id}, or another system's subject")
     pack: Identifier
     policy: Identifier
     target: Identifier
-    clause: str = Field(description="Where the limit is written, as 004 三(六)")
+    clause: Text = Field(description="Where the limit is written, as 004 三(六)")
     cycle: int = Field(1, ge=1, description="A reopened case starts the next cycle")
     responsible: Responsible = Responsible()
 
@@ -43,8 +44,8 @@ class ClockStarted(ClockFact):
 
     event_type: ClassVar[str] = "clock.started.v1"
 
-    started_at: AwareDatetime
-    due_at: AwareDatetime
+    started_at: Instant
+    due_at: Instant
     provisional: bool = Field(False, description="The deadline rests on holidays that are not announced yet")
 
 
@@ -53,7 +54,7 @@ class ClockPaused(ClockFact):
 
     event_type: ClassVar[str] = "clock.paused.v1"
 
-    paused_at: AwareDatetime
+    paused_at: Instant
     reason: Identifier
 
 
@@ -62,8 +63,8 @@ class ClockResumed(ClockFact):
 
     event_type: ClassVar[str] = "clock.resumed.v1"
 
-    resumed_at: AwareDatetime
-    due_at: AwareDatetime
+    resumed_at: Instant
+    due_at: Instant
 
 
 class ClockAtRisk(ClockFact):
@@ -71,8 +72,8 @@ class ClockAtRisk(ClockFact):
 
     event_type: ClassVar[str] = "clock.at_risk.v1"
 
-    due_at: AwareDatetime
-    fired_for: AwareDatetime = Field(description="The instant this warning was set for")
+    due_at: Instant
+    fired_for: Instant = Field(description="The instant this warning was set for")
     late_seconds: float = Field(0, ge=0, description="How long after that instant it fired")
 
 
@@ -81,7 +82,7 @@ class ClockBreached(ClockFact):
 
     event_type: ClassVar[str] = "clock.breached.v1"
 
-    due_at: AwareDatetime
+    due_at: Instant
     late_seconds: float = Field(0, ge=0, description="How long after due_at this was noticed")
 
 
@@ -90,10 +91,10 @@ class EscalationRaised(ClockFact):
 
     event_type: ClassVar[str] = "escalation.raised.v1"
 
-    due_at: AwareDatetime
+    due_at: Instant
     level: int = Field(ge=1)
     role: Identifier
-    fired_for: AwareDatetime
+    fired_for: Instant
     late_seconds: float = Field(0, ge=0)
 
 
@@ -102,8 +103,8 @@ class ClockMet(ClockFact):
 
     event_type: ClassVar[str] = "clock.met.v1"
 
-    completed_at: AwareDatetime
-    due_at: AwareDatetime
+    completed_at: Instant
+    due_at: Instant
     breached: bool
 
 
@@ -112,7 +113,7 @@ class ClockCancelled(ClockFact):
 
     event_type: ClassVar[str] = "clock.cancelled.v1"
 
-    cancelled_at: AwareDatetime
+    cancelled_at: Instant
     reason: Identifier
 
 
@@ -121,9 +122,9 @@ class ClockRecalculated(ClockFact):
 
     event_type: ClassVar[str] = "clock.recalculated.v1"
 
-    recalculated_at: AwareDatetime
-    previous_due_at: AwareDatetime
-    due_at: AwareDatetime
+    recalculated_at: Instant
+    previous_due_at: Instant
+    due_at: Instant
     provisional: bool = False
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from shouwen.contracts.event import BranchCode, Event, Identifier
+
+from shouwen.contracts.event import BranchCode, Event, Identifier, Text
 
 
 class DirectoryFact(Event):
@@ -20,7 +21,7 @@ class BranchDescribed(DirectoryFact):
     event_type: ClassVar[str] = "branch.described.v1"
     aggregate: ClassVar[str] = "branch"
 
-    name: str
+    name: Text
     number_prefix: str = Field(pattern=r"^[A-Z]{2,4}$", description="Prefix of its case numbers, as BJ")
     time_zone: str = "Asia/Shanghai"
     packs: tuple[Identifier, ...] = Field((), description="The policy packs it composes, beside group-baseline")
@@ -43,7 +44,7 @@ class PersonDescribed(DirectoryFact):
     department: Identifier | None = None
     roles: tuple[Identifier, ...] = ()
     active: bool = True
-    contact: str | None = None
+    contact: Text | None = None
 
     @property
     def key(self) -> str:
@@ -67,7 +68,7 @@ class BranchEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     branch: BranchCode
-    name: str = Field(min_length=1, max_length=100)
+    name: Text = Field(min_length=1, max_length=100)
     number_prefix: str = Field(pattern=r"^[A-Z]{2,4}$", description="Prefix of its case numbers, as BJ")
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     packs: tuple[Identifier, ...] = Field((), description="The policy packs it composes, beside group-baseline")
@@ -79,7 +80,7 @@ class PersonEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     person: Identifier
-    name: str = Field(min_length=1, max_length=100)
+    name: Text = Field(min_length=1, max_length=100)
     branch: BranchCode
     department: Identifier | None = None
     roles: tuple[Identifier, ...] = Field(min_length=1)

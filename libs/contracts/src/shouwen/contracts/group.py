@@ -5,11 +5,11 @@ is the publisher's name for the matter, and the facts that start and stop a cloc
 belongs in them: name people by the publisher's reference.
 """
 
-from datetime import date
 from typing import ClassVar
 
-from pydantic import AwareDatetime, Field, model_validator
-from shouwen.contracts.event import Event, Identifier
+from pydantic import Field, model_validator
+
+from shouwen.contracts.event import Day, Event, Identifier, Instant
 
 
 class GroupFact(Event):
@@ -31,7 +31,7 @@ class EmploymentStarted(GroupFact):
 
     event_type: ClassVar[str] = "employment.started.v1"
 
-    started_on: date = Field(description="The first day of employment, in the branch's zone")
+    started_on: Day = Field(description="The first day of employment, in the branch's zone")
 
 
 class SocialInsuranceRegistered(GroupFact):
@@ -39,7 +39,7 @@ class SocialInsuranceRegistered(GroupFact):
 
     event_type: ClassVar[str] = "social_insurance.registered.v1"
 
-    registered_at: AwareDatetime
+    registered_at: Instant
 
 
 class InjuryReported(GroupFact):
@@ -47,8 +47,8 @@ class InjuryReported(GroupFact):
 
     event_type: ClassVar[str] = "injury.reported.v1"
 
-    occurred_at: AwareDatetime = Field(description="When the accident happened or the disease was diagnosed")
-    reported_at: AwareDatetime = Field(description="When we were told")
+    occurred_at: Instant = Field(description="When the accident happened or the disease was diagnosed")
+    reported_at: Instant = Field(description="When we were told")
 
     @model_validator(mode="after")
     def _reported_after_it_occurred(self) -> "InjuryReported":
@@ -62,7 +62,7 @@ class InjuryOnSite(GroupFact):
 
     event_type: ClassVar[str] = "injury.on_site.v1"
 
-    arrived_at: AwareDatetime
+    arrived_at: Instant
 
 
 class InjuryPlanDelivered(GroupFact):
@@ -70,7 +70,7 @@ class InjuryPlanDelivered(GroupFact):
 
     event_type: ClassVar[str] = "injury.plan_delivered.v1"
 
-    delivered_at: AwareDatetime
+    delivered_at: Instant
 
 
 class InjuryAuthorityNotified(GroupFact):
@@ -78,7 +78,7 @@ class InjuryAuthorityNotified(GroupFact):
 
     event_type: ClassVar[str] = "injury.authority_notified.v1"
 
-    notified_at: AwareDatetime
+    notified_at: Instant
 
 
 class InjuryDeterminationFiled(GroupFact):
@@ -86,7 +86,7 @@ class InjuryDeterminationFiled(GroupFact):
 
     event_type: ClassVar[str] = "injury.determination_filed.v1"
 
-    filed_at: AwareDatetime
+    filed_at: Instant
 
 
 class DisputeReported(GroupFact):
@@ -94,7 +94,7 @@ class DisputeReported(GroupFact):
 
     event_type: ClassVar[str] = "dispute.reported.v1"
 
-    reported_at: AwareDatetime
+    reported_at: Instant
 
 
 class DisputePlanDelivered(GroupFact):
@@ -102,7 +102,7 @@ class DisputePlanDelivered(GroupFact):
 
     event_type: ClassVar[str] = "dispute.plan_delivered.v1"
 
-    delivered_at: AwareDatetime
+    delivered_at: Instant
 
 
 class ClaimSubmitted(GroupFact):
@@ -110,7 +110,7 @@ class ClaimSubmitted(GroupFact):
 
     event_type: ClassVar[str] = "claim.submitted.v1"
 
-    submitted_at: AwareDatetime
+    submitted_at: Instant
 
 
 class ClaimFirstReviewed(GroupFact):
@@ -118,7 +118,7 @@ class ClaimFirstReviewed(GroupFact):
 
     event_type: ClassVar[str] = "claim.first_reviewed.v1"
 
-    reviewed_at: AwareDatetime
+    reviewed_at: Instant
 
 
 class AcceptanceStarted(GroupFact):
@@ -126,7 +126,7 @@ class AcceptanceStarted(GroupFact):
 
     event_type: ClassVar[str] = "acceptance.started.v1"
 
-    started_at: AwareDatetime
+    started_at: Instant
 
 
 class AcceptanceCompleted(GroupFact):
@@ -134,7 +134,7 @@ class AcceptanceCompleted(GroupFact):
 
     event_type: ClassVar[str] = "acceptance.completed.v1"
 
-    completed_at: AwareDatetime
+    completed_at: Instant
 
 
 class PayrollScheduled(GroupFact):
@@ -143,7 +143,7 @@ class PayrollScheduled(GroupFact):
     event_type: ClassVar[str] = "payroll.scheduled.v1"
 
     day_of_month: int = Field(ge=1, le=31)
-    first_month: date = Field(description="Any day of the first month that is to be paid")
+    first_month: Day = Field(description="Any day of the first month that is to be paid")
 
 
 class WagesPaid(GroupFact):
@@ -151,8 +151,8 @@ class WagesPaid(GroupFact):
 
     event_type: ClassVar[str] = "wages.paid.v1"
 
-    month: date
-    paid_at: AwareDatetime
+    month: Day
+    paid_at: Instant
 
 
 GroupEvent = (

@@ -3,8 +3,9 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
-from shouwen.contracts.event import Event, Identifier
+from pydantic import Field
+
+from shouwen.contracts.event import Event, Identifier, Instant, Text
 
 DeliveryChannel = Literal["email", "inbox"]
 
@@ -16,8 +17,8 @@ class MessageFact(Event):
     aggregate: ClassVar[str] = "message"
 
     message_id: UUID
-    about: str = Field(description="What the message is about, as case/{id}")
-    cause: str = Field(description="The id of the event that caused the message")
+    about: Text = Field(description="What the message is about, as case/{id}")
+    cause: Text = Field(description="The id of the event that caused the message")
     recipient: Identifier = Field(description="The person told")
     channel: DeliveryChannel
     template: Identifier
@@ -32,7 +33,7 @@ class MessageSent(MessageFact):
 
     event_type: ClassVar[str] = "message.sent.v1"
 
-    sent_at: AwareDatetime
+    sent_at: Instant
 
 
 class MessageFailed(MessageFact):
@@ -40,8 +41,8 @@ class MessageFailed(MessageFact):
 
     event_type: ClassVar[str] = "message.failed.v1"
 
-    failed_at: AwareDatetime
-    reason: str = Field(description="What the channel answered, without the address")
+    failed_at: Instant
+    reason: Text = Field(description="What the channel answered, without the address")
 
 
 MessageEvent = MessageSent | MessageFailed

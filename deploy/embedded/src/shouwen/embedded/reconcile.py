@@ -1,0 +1,287 @@
+"""``shouwen reconcile``: do intents equal effects? Reads only what the services' own APIs tell a group auditor.
+
+What must hold when everything has come to rest:
+
+- every number of a branch and year is there, without a gap, and every acknowledged registration is in the register;
+- every case that a pack times has its clocks, no clock exists twice, and no clock times a case that is not there;
+- a resolved case has no open clock, and a withdrawn one no running clock;
+- every client named by a case was screened once;
+- the owner of every case, and everyone who must hear of a breach, was told once on each channel, nobody twice;
+- no e-mail stands in the evaluation mailbox twice;
+- no outbox holds anything back, every consumer stands at the end of its streams, nothing lies in dead letters.
+"""
+
+import asyncio
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from shouwen.embedded.access import Access
+
+Item = Mapping[str, Any]
+OPEN_CLOCK_STATES = ("scheduled", "running", "paused")
+TIMED_TYPES = ("complaint", "inquiry")
+"""The case types for which every shipped composition of packs has at least one clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All that the services told; lists are complete, not pages."""
+
+    cases: Sequence[Item]
+    clocks: Sequence[Item]
+    deliveries: Sequence[Item]
+    screenings: Sequence[Item]
+    mails: Sequence[Item]
+    streams: Mapping[str, Item]
+    intents: Sequence[Item] = ()
+
+
+@dataclass(slots=True)
+class Finding:
+    """The outcome of one check: how many things were looked at and what is wrong with them."""
+
+    check: str
+    looked_at: int
+    faults: list[str] = field(default_factory=list[str])
+
+
+def reconcile(account: Account) -> list[Finding]:
+    """Hold the services' accounts against each other."""
+    return [
+        _numbers_without_gap(account.cases),
+        _intents_kept(account.intents, account.cases),
+        _timed_cases_have_clocks(account.cases, account.clocks),
+        _clocks_are_unique(account.clocks),
+        _clocks_follow_cases(account.cases, account.clocks),
+        _clients_screened_once(account.cases, account.screenings),
+        _owners_told_once(account.cases, account.deliveries),
+        _breaches_told(account.clocks, account.deliveries),
+        _nobody_told_twice(account.deliveries),
+        _mails_unique(account.mails),
+        _deliveries_finished(account.deliveries),
+        _streams_at_rest(account.streams),
+    ]
+
+
+def _numbers_without_gap(cases: Sequence[Item]) -> Finding:
+    finding = Finding("numbers run without a gap per branch and year", len(cases))
+    series: dict[str, list[int]] = defaultdict(list)
+    for case in cases:
+        prefix, _, serial = case["number"].rpartition("-")
+        series[prefix].append(int(serial))
+    for prefix, serials in series.items():
+        missing = sorted(set(range(1, max(serials) + 1)) - set(serials))
+        finding.faults += [f"{prefix}-{serial:06d} is missing" for serial in missing]
+        finding.faults += [f"{prefix}-{serial:06d} occurs {n} times" for serial, n in Counter(serials).items() if n > 1]
+    return finding
+
+
+def _intents_kept(intents: Sequence[Item], cases: Sequence[Item]) -> Finding:
+    finding = Finding(
+        "every acknowledged registration is in the register, in its last acknowledged state", len(intents)
+    )
+    by_number = {case["number"]: case for case in cases}
+    for intent in intents:
+        case = by_number.get(intent["number"])
+        if case is None:
+            finding.faults.append(f"{intent['number']} was acknowledged and is not in the register")
+        elif intent.get("state") and case["state"] != intent["state"]:
+            finding.faults.append(f"{intent['number']} is {case['state']}, acknowledged was {intent['state']}")
+    if intents:
+        numbers = {intent["number"] for intent in intents}
+        finding.faults += [f"{number} is in the register twice or unasked" for number in by_number.keys() - numbers]
+    return finding
+
+
+def _timed_cases_have_clocks(cases: Sequence[Item], clocks: Sequence[Item]) -> Finding:
+    timed = [case for case in cases if case["type"] in TIMED_TYPES]
+    finding = Finding("every complaint and inquiry has its clocks, alike within a branch", len(timed))
+    targets: dict[str, set[str]] = defaultdict(set)
+    for clock in clocks:
+        targets[clock["subject"]].add(f"{clock['pack']}/{clock['policy']}/{clock['target']}")
+    for case in timed:
+        if not targets[f"case/{case['id']}"]:
+            finding.faults.append(f"{case['number']} has no clock")
+    known = {f"case/{case['id']}" for case in cases}
+    strangers = {subject for subject in targets if subject.startswith("case/")} - known
+    finding.faults += [f"{subject} has clocks and is not in the register" for subject in sorted(strangers)]
+    return finding
+
+
+def _clocks_are_unique(clocks: Sequence[Item]) -> Finding:
+    finding = Finding("no clock exists twice", len(clocks))
+    names = Counter(
+        (clock["subject"], clock["pack"], clock["policy"], clock["target"], clock.get("cycle", 1)) for clock in clocks
+    )
+    finding.faults += [f"{'/'.join(map(str, name))} exists {n} times" for name, n in names.items() if n > 1]
+    return finding
+
+
+def _clocks_follow_cases(cases: Sequence[Item], clocks: Sequence[Item]) -> Finding:
+    ended = {f"case/{case['id']}": case for case in cases if case["state"] in ("resolved", "withdrawn")}
+    finding = Finding("ended cases have no open clock", len(ended))
+    for clock in clocks:
+        case = ended.get(clock["subject"])
+        if case and clock["state"] in OPEN_CLOCK_STATES:
+            finding.faults.append(f"{case['number']} is {case['state']}, its {clock['target']} is {clock['state']}")
+    return finding
+
+
+def _clients_screened_once(cases: Sequence[Item], screenings: Sequence[Item]) -> Finding:
+    named = {f"case/{case['id']}": case for case in cases if case.get("client")}
+    finding = Finding("every named client was screened once", len(named))
+    counts = Counter(screening["subject"] for screening in screenings)
+    finding.faults += [
+        f"{case['number']} was screened {counts[subject]} times"
+        for subject, case in named.items()
+        if counts[subject] != 1
+    ]
+    return finding
+
+
+def _owners_told_once(cases: Sequence[Item], deliveries: Sequence[Item]) -> Finding:
+    finding = Finding("the first owner of every case was told once", len(cases))
+    told = Counter(
+        delivery["subject"]
+        for delivery in deliveries
+        if delivery["template"] == "case_registered" and delivery["channel"] == "inbox"
+    )
+    for case in cases:
+        times = told[f"case/{case['id']}"]
+        if times != 1:
+            finding.faults.append(f"{case['number']}: the owner was told {times} times")
+    return finding
+
+
+def _breaches_told(clocks: Sequence[Item], deliveries: Sequence[Item]) -> Finding:
+    breached = Counter(clock["subject"] for clock in clocks if clock["breached"])
+    finding = Finding("every breach was told to the responsible person or role", sum(breached.values()))
+    causes: dict[str, set[str]] = defaultdict(set)
+    for delivery in deliveries:
+        if delivery["template"] == "clock_breached":
+            causes[delivery["subject"]].add(delivery["cause"])
+    for subject, count in breached.items():
+        if len(causes[subject]) != count:
+            finding.faults.append(f"{subject}: {count} breached clocks, {len(causes[subject])} told")
+    return finding
+
+
+def _nobody_told_twice(deliveries: Sequence[Item]) -> Finding:
+    finding = Finding("nobody was told twice of one cause on one channel", len(deliveries))
+    told = Counter((delivery["cause"], delivery["recipient"], delivery["channel"]) for delivery in deliveries)
+    finding.faults += [f"{'/'.join(key)} was told {n} times" for key, n in told.items() if n > 1]
+    return finding
+
+
+def _mails_unique(mails: Sequence[Item]) -> Finding:
+    finding = Finding("no e-mail arrived twice", len(mails))
+    arrived = Counter(mail["message_id"] for mail in mails)
+    finding.faults += [f"{message_id} arrived {n} times" for message_id, n in arrived.items() if n > 1]
+    return finding
+
+
+def _deliveries_finished(deliveries: Sequence[Item]) -> Finding:
+    finding = Finding("no delivery is left undone", len(deliveries))
+    states = Counter(delivery["state"] for delivery in deliveries)
+    undone = {state: n for state, n in states.items() if state not in ("sent", "uncertain")}
+    finding.faults += [f"{n} deliveries are {state}" for state, n in undone.items()]
+    return finding
+
+
+def _streams_at_rest(streams: Mapping[str, Item]) -> Finding:
+    finding = Finding("outboxes are empty, consumers at the end, dead letters none", len(streams))
+    for service, report in streams.items():
+        if report["outbox"]["pending"]:
+            finding.faults.append(f"{service}: {report['outbox']['pending']} events wait in the outbox")
+        finding.faults += [
+            f"{service}: {stream['lag']} events of {stream['stream']} are unread"
+            for stream in report["streams"]
+            if stream["lag"]
+        ]
+        if report["dead_letters"]:
+            finding.faults.append(f"{service}: {report['dead_letters']} dead letters")
+    return finding
+
+
+async def collect(access: Access, intents: Path | None = None) -> Account:
+    """Read the accounts of all services that run."""
+    async with httpx.AsyncClient(timeout=60) as http:
+        reader = _Reader(access, http)
+        return Account(
+            cases=await reader.all("intake", "/api/cases"),
+            clocks=await reader.all("sla", "/api/clocks"),
+            deliveries=await reader.all("notify", "/api/deliveries"),
+            screenings=await reader.all("review", "/api/screenings"),
+            mails=await reader.all("notify", "/api/mailbox"),
+            streams={name: await reader.one(name, "/api/streams") for name in access.services},
+            intents=_read_intents(intents) if intents else (),
+        )
+
+
+def _read_intents(path: Path) -> list[Item]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+class _Reader:
+    def __init__(self, access: Access, http: httpx.AsyncClient) -> None:
+        self._access = access
+        self._http = http
+
+    async def one(self, service: str, path: str, **parameters: str) -> Any:
+        headers = self._access.headers("reconcile", [], ["group_auditor"])
+        response = await self._http.get(f"{self._access.url(service)}{path}", params=parameters, headers=headers)
+        response.raise_for_status()
+        return response.json()
+
+    async def all(self, service: str, path: str) -> list[Item]:
+        """Every item of a list, page by page; none where the service is not running."""
+        if service not in self._access.services:
+            return []
+        items: list[Item] = []
+        after: str | None = ""
+        while after is not None:
+            page = await self.one(service, path, limit="200", **({"after": after} if after else {}))
+            items += page["items"]
+            after = page["next"]
+        return items
+
+
+def report(findings: Iterable[Finding], *, most: int = 10) -> bool:
+    """Print the findings; True when nothing is wrong."""
+    clean = True
+    for finding in findings:
+        clean &= not finding.faults
+        print(f"{'ok ' if not finding.faults else 'BAD'}  {finding.check} ({finding.looked_at})")
+        for fault in finding.faults[:most]:
+            print(f"       {fault}")
+        if len(finding.faults) > most:
+            print(f"       … and {len(finding.faults) - most} more")
+    return clean
+
+
+async def until_at_rest(access: Access, *, timeout: float) -> bool:
+    """Wait until no service has anything left to send or to read; False when ``timeout`` seconds were not enough."""
+    deadline = asyncio.get_running_loop().time() + timeout
+    async with httpx.AsyncClient(timeout=30) as http:
+        reader = _Reader(access, http)
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                streams = {name: await reader.one(name, "/api/streams") for name in access.services}
+                deliveries = await reader.all("notify", "/api/deliveries") if "notify" in access.services else []
+            except (httpx.HTTPError, KeyError):
+                streams, deliveries = {}, []
+            unfinished = _deliveries_finished([item for item in deliveries if item["state"] != "failed"]).faults
+            if streams and not unfinished and not _streams_at_rest(_without_dead_letters(streams)).faults:
+                return True
+            await asyncio.sleep(1)
+    return False
+
+
+def _without_dead_letters(streams: Mapping[str, Item]) -> dict[str, Item]:
+    return {name: {**report, "dead_letters": 0} for name, report in streams.items()}

@@ -40,6 +40,11 @@ class Access:
         """Kafka's HOST:PORT."""
         return self._state.kafka
 
+    @property
+    def stream_prefix(self) -> str:
+        """What the names of this suite's topics begin with."""
+        return self._state.stream_prefix
+
     def url(self, service: str) -> str:
         """Base URL of a service."""
         return self._state.services[service].rstrip("/")

@@ -366,8 +366,13 @@ def entered(span: Span) -> Generator[Span]:
 
 def fail(span: Span, error: BaseException) -> None:
     """Mark a span as failed by this kind of error. The error's text stays out: it may quote data."""
+    fail_as(span, type(error).__qualname__)
+
+
+def fail_as(span: Span, kind: str) -> None:
+    """Mark a span as failed; ``kind`` is a class of errors or a status code."""
     span.set_status(Status(StatusCode.ERROR))
-    span.set_attribute("error.type", type(error).__qualname__)
+    span.set_attribute("error.type", kind)
 
 
 def start_serving(method: str, *, traceparent: str | None, scheme: str) -> Span:

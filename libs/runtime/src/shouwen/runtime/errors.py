@@ -5,6 +5,7 @@ Two families: ``Refused`` (asking again changes nothing: an answer to the person
 ids and field names, never values a person has entered: they go into logs, dead letters and answers (RFC 9457).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,6 +47,11 @@ class ShouwenError(Exception):
     def problems(self) -> tuple[FieldProblem, ...]:
         """The fields concerned: none, or the one named by ``field``."""
         return (FieldProblem(self.field, self.detail, self.remedy or ""),) if self.field else ()
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """Further members of the problem document (RFC 9457 §3.2), as ``reason_code``; mostly none."""
+        return {}
 
 
 class Refused(ShouwenError):

@@ -151,6 +151,7 @@ def problem_response(
         detail=error.detail,
         remedy=error.remedy,
         problems=error.problems,
+        members=error.members,
         instance=instance,
         headers={**_headers_for(error.status), **(headers or {})},
     )
@@ -164,6 +165,7 @@ def _problem(
     detail: str,
     remedy: str | None = None,
     problems: Sequence[FieldProblem] = (),
+    members: Mapping[str, str] | None = None,
     instance: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
@@ -179,7 +181,10 @@ def _problem(
         errors=[ProblemField(field=each.field, problem=each.problem, remedy=each.remedy) for each in problems],
     )
     return JSONResponse(
-        document.model_dump(exclude_none=True), status_code=status, media_type=PROBLEM_JSON, headers=dict(headers or {})
+        {**(members or {}), **document.model_dump(exclude_none=True)},
+        status_code=status,
+        media_type=PROBLEM_JSON,
+        headers=dict(headers or {}),
     )
 
 

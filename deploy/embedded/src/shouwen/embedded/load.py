@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 from uuid import UUID
 
@@ -118,14 +118,16 @@ async def _one(
 ) -> None:
     prefix = PREFIXES[matter["branch"]]
     clerk = access.headers(f"{prefix}.clerk", [matter["branch"]], ["clerk"])
-    start = perf_counter()
+    start, posted_at = perf_counter(), time()
     url = f"{access.url('intake')}/api/cases"
     response, _ = await _answered(http, load, "POST", url, matter, clerk | {"Idempotency-Key": key})
     load.latencies.append(perf_counter() - start)
     if response.status_code not in (200, 201):
         raise LoadFailed(f"registering was answered {response.status_code}: {response.text[:500]}")
     case = response.json()
-    intent = {"id": case["id"], "number": case["number"], "state": case["state"], "trace_id": case["trace_id"]}
+    # posted_at, in seconds since 1970: from when the benchmarks count until an effect is seen on the bus.
+    known = {name: case[name] for name in ("id", "number", "state", "trace_id")}
+    intent = {**known, "type": matter["type"], "posted_at": posted_at}
     load.intents.append(intent)
     manager = access.headers(f"{prefix}.manager", [matter["branch"]], ["manager"])
     for step in steps:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shouwen.contracts.catalogue import parse_data
 from shouwen.contracts.event import CloudEvent, Event
-from shouwen.contracts.publisher import connected
+from shouwen.contracts.publisher import publish
 from shouwen.embedded.access import Access
 
 Step = Literal["assign", "reply", "plan", "resolve", "withdraw"]
@@ -159,9 +159,7 @@ class _Demo:
             )
             self.subjects.append(subject)
             print(f"外部系统  {fact.type:<26} {subject}  ({fact.branch})")
-        async with connected(self.access.kafka_bootstrap, prefix=self.access.stream_prefix) as publisher:
-            for event in events:
-                await publisher.publish(event)
+        await publish(self.access.kafka_bootstrap, *events, prefix=self.access.stream_prefix)
 
     async def register(self, matter: Matter) -> dict[str, Any] | None:
         """Register one matter and work it; None when it is refused, as the service request of a listed client is."""

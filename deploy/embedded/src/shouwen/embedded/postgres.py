@@ -49,14 +49,6 @@ def dsn_of(base: str, database: str = "postgres") -> str:
     return urlunsplit(urlsplit(base)._replace(path=f"/{quote(database)}"))
 
 
-def dsn_as(base: str, database: str, role: str, password: str) -> str:
-    """The same server, another database and role."""
-    parts = urlsplit(base)
-    _, _, host = parts.netloc.rpartition("@")
-    netloc = f"{quote(role, safe='')}:{quote(password, safe='')}@{host}"
-    return urlunsplit(parts._replace(netloc=netloc, path=f"/{quote(database)}"))
-
-
 class Postgres:
     """The PostgreSQL server of one home."""
 

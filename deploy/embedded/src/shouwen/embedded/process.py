@@ -55,6 +55,23 @@ class Process:
     stop_seconds: float = 15.0
     user: User | None = None
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _started: float = field(default=0.0, init=False)
+
+    @classmethod
+    def noted(cls, home: Path, pid_file: Path) -> "Process | None":
+        """The server that an earlier launcher wrote into the pid file, so that it can be stopped."""
+        try:
+            noted: dict[str, Any] = json.loads(pid_file.read_text())
+            return cls(
+                name=noted["name"],
+                marker=noted["marker"],
+                log=home / "logs" / f"{noted['name']}.log",
+                pid_file=pid_file,
+                stop_signal=signal.Signals(noted["stop_signal"]),
+                stop_seconds=noted["stop_seconds"],
+            )
+        except (OSError, ValueError, KeyError):
+            return None
 
     @property
     def pid(self) -> int | None:
@@ -65,6 +82,10 @@ class Process:
     def running(self) -> bool:
         """Whether the child runs."""
         return self.pid is not None
+
+    def age(self) -> float:
+        """Seconds since the last start."""
+        return time.monotonic() - self._started
 
     @property
     def exit_code(self) -> int | None:
@@ -90,9 +111,18 @@ class Process:
                 cwd="/",  # an unprivileged user may be unable to reach the caller's folder
                 start_new_session=True,  # Ctrl-C reaches the launcher alone, which stops the servers in order
             )
+        self._started = time.monotonic()
         started = psutil.Process(self._child.pid).create_time()
         temporary = self.pid_file.with_suffix(".new")
-        temporary.write_text(json.dumps({"pid": self._child.pid, "started": started, "marker": self.marker}))
+        noted = {
+            "name": self.name,
+            "pid": self._child.pid,
+            "started": started,
+            "marker": self.marker,
+            "stop_signal": int(self.stop_signal),
+            "stop_seconds": self.stop_seconds,
+        }
+        temporary.write_text(json.dumps(noted))
         temporary.replace(self.pid_file)
 
     def send(self, number: signal.Signals) -> None:

@@ -1,0 +1,43 @@
+"""``shouwen demo`` plays its day through the running suite, and what it leaves behind adds up."""
+
+import sys
+from asyncio import create_subprocess_exec
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support import Person, until
+
+from shouwen.embedded.reconcile import collect, reconcile, until_at_rest
+from shouwen.embedded.suite import Suite
+
+
+async def _shouwen(suite: Suite, *words: str) -> tuple[int | None, str]:
+    command = [sys.executable, "-m", "shouwen.embedded", *words, "--home", str(suite.home.path)]
+    process = await create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+@pytest.mark.req("I-17", "S-11", "I-01")
+async def test_the_demo_day_is_registered_timed_told_and_reconciles(
+    suite: Suite, person: Callable[..., Person]
+) -> None:
+    auditor = person("auditor", "", "group_auditor")
+    code, output = await _shouwen(suite, "demo")
+    assert code == 0, output
+    assert "不予受理" in output, "the service request of the listed client is refused"
+    assert "登记 42 件" in output
+    assert "已超时" in output, "the letters received yesterday are late when they are registered"
+
+    async def marked() -> list[dict[str, Any]]:
+        cases = (await auditor.get("intake", "/api/cases", limit=200))["items"]
+        return [case for case in cases if "client_blacklisted" in case["marks"]]
+
+    await until(marked, lambda found: len(found) == 1)
+    assert await until_at_rest(suite.access, timeout=60)
+    faults = [fault for finding in reconcile(await collect(suite.access)) for fault in finding.faults]
+    assert not faults
+    code, output = await _shouwen(suite, "reconcile")
+    assert code == 0, output

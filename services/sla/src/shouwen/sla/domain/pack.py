@@ -1,0 +1,287 @@
+"""Policy packs: which event starts, pauses, resumes, stops or cancels a clock, its limit, and the clause it is from.
+
+A pack is data (YAML, read by ``pack_file``). The models here are its shape; ``Target`` is one promise of it with
+everything resolved, ready to be evaluated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from shouwen.sla.domain.allowance import Unit
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+PackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Scalar = str | int | bool
+Basis = Literal["clause", "suite_default"]
+LONGEST_LIMIT = 100_000
+"""Above any real limit in any unit (69 days in minutes, 11 years in hours); keeps arithmetic in the calendar."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FieldTest(_Part):
+    """A condition on one field of an event that is more than equality."""
+
+    present: bool | None = Field(None, description="true: the field has a value; false: it has none")
+    not_: Scalar | list[Scalar] | None = Field(None, alias="not", description="The value is none of these")
+
+
+def _short_trigger(value: object) -> object:
+    return {"event": value} if isinstance(value, str) else value
+
+
+class TriggerPart(_Part):
+    """An event, if it meets the condition. Written in short as the event's type alone."""
+
+    event: str = Field(description="Event type, as case.registered.v1")
+    at: str | None = Field(None, description="The field that tells when it happened; needed if the event has several")
+    when: dict[str, Scalar | list[Scalar] | FieldTest] = Field(
+        default_factory=dict, description="Field: value, or list of values, or {present: …, not: …}; all must hold"
+    )
+    reason: Name | None = Field(None, description="For a pause: why the clock stands still")
+
+
+Trigger = Annotated[TriggerPart, BeforeValidator(_short_trigger)]
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | dict) else value
+
+
+Triggers = Annotated[list[Trigger], BeforeValidator(_as_list)]
+
+
+def _percent(value: object) -> object:
+    if isinstance(value, str) and value.strip().endswith("%") and value.strip()[:-1].isdecimal():
+        return {"percent": int(value.strip()[:-1])}
+    return value
+
+
+class WarningPart(_Part):
+    """A warning before the limit: ``50%`` of it is used up, or ``{before: 4}`` units of it are left."""
+
+    percent: int | None = Field(None, ge=1, le=99)
+    before: int | None = Field(None, ge=1, description="In the target's unit")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.percent is None) == (self.before is None):
+            raise ValueError("give a percentage such as 80%, or {before: 4} in the target's unit")
+        return self
+
+
+WarningAt = Annotated[WarningPart, BeforeValidator(_percent)]
+
+
+class EscalationPart(_Part):
+    """A step after the breach: the clock is still open, so this role is told."""
+
+    after: int = Field(ge=0, le=LONGEST_LIMIT)
+    unit: Unit
+    role: Name
+
+
+class Defaults(_Part):
+    """What the pack's targets have unless they say otherwise."""
+
+    warn_at: list[WarningAt] = []
+    escalate: list[EscalationPart] = []
+    pausable: list[Name] = []
+
+
+class TargetPart(_Part):
+    """One promise: a limit, what starts and what meets it, and where it is written."""
+
+    title: str | None = None
+    limit: int | None = Field(None, ge=0, le=LONGEST_LIMIT)
+    unit: Unit | None = None
+    due: str | None = Field(
+        None, description="Instead of a limit: the field of the start event that holds the deadline"
+    )
+    rolls: Literal["next_working_day"] | None = Field(
+        None, description="A period of calendar days that ends on a day off ends with the next working day"
+    )
+    start: Triggers | None = Field(None, description="Without it the policy's")
+    stop: Triggers = Field(default=[], description="Beside the policy's")
+    early_stop: bool = Field(False, description="A stop that happened before the start meets the target at once")
+    warn_at: list[WarningAt] | None = None
+    escalate: list[EscalationPart] | None = None
+    statutory: bool = Field(False, description="A duty by law: never paused")
+    pausable: list[Name] | None = Field(None, description="Reasons for which it may pause; without it the pack's")
+    basis: Basis = Field("clause", description="suite_default: the limit is ours, the clause gives none")
+    clause: str = Field(min_length=1, description="Where it is written, as 004 三(六)")
+
+
+class PolicyPart(_Part):
+    """The promises for one sort of matter."""
+
+    title: str | None = None
+    start: Triggers
+    stop: Triggers = []
+    pause: Triggers = []
+    resume: Triggers = []
+    cancel: Triggers = []
+    targets: dict[Name, TargetPart] = Field(min_length=1)
+
+
+class PackDocument(_Part):
+    """A policy pack as its file holds it."""
+
+    pack: PackName
+    version: int = Field(ge=1)
+    effective_from: date
+    title: str
+    source: str | None = Field(None, description="The regulation it is drawn from")
+    defaults: Defaults = Defaults()
+    policies: dict[Name, PolicyPart] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """One event that a target listens to, resolved."""
+
+    event: str
+    at: str | None
+    tests: tuple[tuple[str, Scalar | list[Scalar] | FieldTest], ...] = ()
+    reason: str | None = None
+
+    def holds(self, data: Mapping[str, Any]) -> bool:
+        """Whether the event's fields meet the condition."""
+        return all(_holds(test, data.get(name)) for name, test in self.tests)
+
+
+def _holds(test: Scalar | list[Scalar] | FieldTest, value: object) -> bool:
+    if isinstance(test, FieldTest):
+        excluded = test.not_ if isinstance(test.not_, list) else [test.not_]
+        return (test.present is None or (value is not None) == test.present) and (
+            test.not_ is None or value not in excluded
+        )
+    return value in test if isinstance(test, list) else value == test
+
+
+@dataclass(frozen=True, slots=True)
+class WarningStep:
+    """A warning: after ``percent`` of the allowance, or when ``before`` units are left."""
+
+    percent: int | None
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """A step so long after the breach."""
+
+    level: int
+    role: str
+    after: int
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Target:
+    """One promise of one version of a pack."""
+
+    pack: str
+    version: int
+    policy: str
+    name: str
+    clause: str
+    basis: Basis
+    applies: tuple[When, ...]
+    """The policy's own start: the matter is of its sort."""
+    start: tuple[When, ...]
+    stop: tuple[When, ...]
+    pause: tuple[When, ...]
+    resume: tuple[When, ...]
+    cancel: tuple[When, ...]
+    limit: int
+    unit: Unit
+    due_field: str | None = None
+    rolls: bool = False
+    early_stop: bool = False
+    warnings: tuple[WarningStep, ...] = ()
+    escalations: tuple[EscalationStep, ...] = ()
+    pausable: frozenset[str] = frozenset()
+    statutory: bool = False
+    title: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is about; a branch's pack refines the baseline's target of the same key."""
+        return self.policy, self.name
+
+    @property
+    def clause_text(self) -> str:
+        """The clause as events and pages show it; a limit of our own is never shown as a regulation's."""
+        return self.clause if self.basis == "clause" else f"suite default ({self.clause})"
+
+
+@dataclass(frozen=True)
+class Pack:
+    """One version of a pack, checked."""
+
+    name: str
+    version: int
+    effective_from: date
+    title: str
+    source: str | None
+    targets: tuple[Target, ...] = field(repr=False)
+
+
+def resolve(document: PackDocument) -> Pack:
+    """The pack with every default and every policy-wide trigger written out at each target."""
+    return Pack(
+        name=document.pack,
+        version=document.version,
+        effective_from=document.effective_from,
+        title=document.title,
+        source=document.source,
+        targets=tuple(
+            _target(document, policy_name, policy, name, target)
+            for policy_name, policy in document.policies.items()
+            for name, target in policy.targets.items()
+        ),
+    )
+
+
+def _target(document: PackDocument, policy_name: str, policy: PolicyPart, name: str, part: TargetPart) -> Target:
+    defaults = document.defaults
+    warnings = defaults.warn_at if part.warn_at is None else part.warn_at
+    escalations = defaults.escalate if part.escalate is None else part.escalate
+    pausable = defaults.pausable if part.pausable is None else part.pausable
+    return Target(
+        pack=document.pack,
+        version=document.version,
+        policy=policy_name,
+        name=name,
+        clause=part.clause,
+        basis=part.basis,
+        applies=_resolved(policy.start),
+        start=_resolved(policy.start if part.start is None else part.start),
+        stop=_resolved([*policy.stop, *part.stop]),
+        pause=_resolved(policy.pause),
+        resume=_resolved(policy.resume),
+        cancel=_resolved(policy.cancel),
+        limit=part.limit or 0,
+        unit=part.unit or "calendar_hours",
+        due_field=part.due,
+        rolls=part.rolls is not None,
+        early_stop=part.early_stop,
+        warnings=tuple(WarningStep(each.percent, each.before) for each in warnings),
+        escalations=tuple(
+            EscalationStep(level, each.role, each.after, each.unit) for level, each in enumerate(escalations, 1)
+        ),
+        pausable=frozenset() if part.statutory else frozenset(pausable),
+        statutory=part.statutory,
+        title=part.title,
+    )
+
+
+def _resolved(triggers: list[TriggerPart]) -> tuple[When, ...]:
+    return tuple(When(each.event, each.at, tuple(each.when.items()), each.reason) for each in triggers)

@@ -1,0 +1,54 @@
+"""What comes from files: the packs that ship with this service, and the directory of branches."""
+
+from importlib import resources
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from shouwen.contracts.directory import BranchDescribed, DirectoryFile
+from shouwen.runtime.errors import Invalid
+from shouwen.sla.domain.pack import Pack
+from shouwen.sla.domain.pack_file import read_pack
+
+
+def shipped_packs() -> list[Pack]:
+    """The packs inside this distribution.
+
+    Raises:
+        BadPack: one of them is not valid.
+    """
+    folder = resources.files("shouwen.sla") / "packs"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    return [read_pack(file.read_text(encoding="utf-8"), file=f"packs/{file.name}") for file in files]
+
+
+def branches_of(directory_file: Path) -> list[BranchDescribed]:
+    """The branches that a directory file describes.
+
+    Raises:
+        Invalid: the file cannot be read, or a field in it is wrong.
+    """
+    try:
+        content = yaml.safe_load(directory_file.read_text(encoding="utf-8"))
+        directory = DirectoryFile.model_validate(content)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Invalid(
+            f"{directory_file.name} cannot be read ({type(error).__name__}).",
+            field="SHOUWEN_DIRECTORY_FILE",
+            remedy="Name a readable YAML file.",
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"])) or "branches"
+        raise Invalid(f"{directory_file.name}: {first['msg']}.", field=field, remedy="Correct the entry.") from None
+    return [
+        BranchDescribed(
+            branch=entry.branch,
+            name=entry.name,
+            number_prefix=entry.number_prefix,
+            time_zone=entry.time_zone,
+            packs=entry.packs,
+        )
+        for entry in directory.branches
+    ]

@@ -11,11 +11,14 @@ import json
 import sys
 from time import perf_counter
 
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shouwen.contracts.catalogue import PARTITIONS
 
 BATCH = 1000
+MAX_BATCH_BYTES = 1 << 20
+"""aiokafka's default of 16 KiB costs a round trip for every dozen events: less than half the rate."""
 IDLE_SECONDS = 60.0
 """After so long without a record it ends by itself, whoever forgot it."""
 
@@ -23,7 +26,9 @@ IDLE_SECONDS = 60.0
 async def echo(bootstrap: str, source: str, target: str, count: int | None) -> None:
     """Carry records from one topic to the other."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=f"echo-{source}", enable_auto_commit=False)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_batch_size=MAX_BATCH_BYTES
+    )
     await consumer.start()
     await producer.start()
     stopped = asyncio.create_task(asyncio.to_thread(sys.stdin.read)) if count is None else None
@@ -56,4 +61,5 @@ async def echo(bootstrap: str, source: str, target: str, count: int | None) -> N
 
 
 if __name__ == "__main__":
-    asyncio.run(echo(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else None))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(echo(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else None))

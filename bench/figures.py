@@ -61,3 +61,12 @@ def paired_ratio(suite: Sequence[float], raw: Sequence[float]) -> Rounds:
     if any(value == 0 for value in raw):
         raise ValueError("a raw figure is zero")
     return Rounds.of([one / other for one, other in zip(suite, raw, strict=True)])
+
+
+def p50_p99_ms(seconds: Sequence[float]) -> tuple[float, float]:
+    """The two quantiles, in milliseconds.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    return quantile(seconds, 0.5) * 1000, quantile(seconds, 0.99) * 1000

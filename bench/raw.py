@@ -3,7 +3,7 @@
 import os
 
 from bench import raw_commit, raw_hop
-from bench.figures import Rounds, quantile
+from bench.figures import Rounds, p50_p99_ms
 from bench.report import Section, Table, circumstances
 from bench.servers import bare_servers
 
@@ -57,8 +57,3 @@ async def measure(*, rounds: int, concurrency: int, per_second: float, command: 
         },
         circumstances=at | {"load_average_after": round(os.getloadavg()[0], 2)},
     )
-
-
-def p50_p99_ms(seconds: list[float]) -> tuple[float, float]:
-    """The two quantiles, in milliseconds."""
-    return quantile(seconds, 0.5) * 1000, quantile(seconds, 0.99) * 1000

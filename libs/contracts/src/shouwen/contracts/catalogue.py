@@ -1,5 +1,6 @@
 """Who emits what, who hears it, and on which stream: topics, schemas and pages are generated from this list."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -71,6 +72,57 @@ _OBJECT = TypeAdapter(dict[str, Any])
 def dead_letter_stream(service: str) -> str:
     """The stream on which a service sets aside what it cannot handle."""
     return f"{service}.dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A Kafka topic as it is to be created. ``config`` holds Kafka's own names and units."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+_DAY_MS = 24 * 3600 * 1000
+# The inbox remembers longer than a topic does, so that whatever Kafka can still redeliver is recognised.
+RETENTION_DAYS = 7
+DEAD_LETTER_RETENTION_DAYS = 30
+
+
+def _topics() -> tuple[Topic, ...]:
+    kept = {"cleanup.policy": "delete", "retention.ms": str(RETENTION_DAYS * _DAY_MS)}
+    dead = {"cleanup.policy": "delete", "retention.ms": str(DEAD_LETTER_RETENTION_DAYS * _DAY_MS)}
+    return (
+        *(Topic(each.name, PARTITIONS, {"cleanup.policy": "compact"} if each.compacted else kept) for each in STREAMS),
+        *(Topic(dead_letter_stream(service), 1, dead) for service in SERVICES),
+    )
+
+
+TOPICS: tuple[Topic, ...] = _topics()
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who emits an event type, and which service hears it to do what, as the docstring of the type says."""
+
+    emitted_by: str
+    heard_by: Mapping[ServiceName, str]
+
+
+_EMITTED = re.compile(r"Emitted by (?P<who>\w+)")
+_HEARD = re.compile(r"Heard by (?P<who>.+?)(?:\.(?:\s|$))", re.DOTALL)
+_HEARER = re.compile(r"(?P<service>intake|sla|notify|review)(?:\s\((?P<why>[^)]*)\))?")
+
+
+def audience(event: type[Event]) -> Audience:
+    """Who emits and who hears an event type."""
+    text = " ".join((event.__doc__ or "").split())
+    emitted, heard = _EMITTED.search(text), _HEARD.search(text)
+    hearers = {each["service"]: each["why"] or "" for each in _HEARER.finditer(heard["who"])} if heard else {}
+    return Audience(
+        emitted_by=emitted["who"] if emitted else BY_STREAM[event.stream].emitted_by,
+        heard_by={service: hearers[service] for service in SERVICES if service in hearers},
+    )
 
 
 class UnknownType(BadEvent):

@@ -209,9 +209,11 @@ class Attributes:
             try:
                 text[name] = value.decode()
             except UnicodeDecodeError:
-                raise BadEvent(name, "the header is not UTF-8", "Send header values as UTF-8 text") from None
+                raise BadEvent(_shown(name), "the header is not UTF-8", "Send header values as UTF-8 text") from None
             except AttributeError:
-                raise BadEvent(name, "the header has no value", "Leave the header out or give it a value") from None
+                raise BadEvent(
+                    _shown(name), "the header has no value", "Leave the header out or give it a value"
+                ) from None
         return cls._of(text)
 
     @classmethod
@@ -232,7 +234,8 @@ class Attributes:
         version = _required(text, "ce_specversion")
         if version != SPECVERSION:
             raise BadEvent("ce_specversion", f"version {version!r} is not known", f"Send {SPECVERSION}")
-        traceparent = text.get("traceparent")
+        # ce_traceparent: the CloudEvents extension for tracing, which some producers send instead of the W3C header.
+        traceparent = text.get("traceparent") or text.get("ce_traceparent")
         return cls(
             id=_required(text, "ce_id"),
             type=_required(text, "ce_type"),
@@ -254,6 +257,10 @@ class Attributes:
             data=data,
             traceparent=self.traceparent,
         )
+
+
+def _shown(name: str) -> str:
+    return _CONTROL.sub("?", name[:100]) or "(header without a name)"
 
 
 def _required(text: Mapping[str, str], name: str) -> str:

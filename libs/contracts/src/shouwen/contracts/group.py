@@ -43,7 +43,7 @@ class SocialInsuranceRegistered(GroupFact):
 
 
 class InjuryReported(GroupFact):
-    """A client told us of a work injury or occupational disease (004 三(四)). Heard by sla, notify."""
+    """A client told us of a work injury or occupational disease (004 三(四)). Heard by sla."""
 
     event_type: ClassVar[str] = "injury.reported.v1"
 

@@ -11,10 +11,12 @@ for an aggregate without having locked anything of it gives up this order.
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
+
+import asyncpg
 
 from shouwen.contracts.event import CONTENT_TYPE, SPECVERSION, CloudEvent, Event, dataschema
 from shouwen.runtime import queries
@@ -66,7 +68,7 @@ class Outgoing:
         )
 
     @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> "Outgoing":
+    def of_row(cls, row: asyncpg.Record) -> "Outgoing":
         """The record of an outbox row."""
         packed = row["headers"]
         return cls(

@@ -69,6 +69,10 @@ class ServiceSettings(BaseSettings):
         timedelta(seconds=30), description="Longest time one statement may take, in seconds"
     )
 
+    consumer_batch_size: int = Field(
+        500, ge=1, le=5000, description="Records handled in one database transaction, at most"
+    )
+
     http_host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 listens on all")
     http_port: int = Field(8100, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
 

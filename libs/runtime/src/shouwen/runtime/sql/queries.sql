@@ -17,9 +17,9 @@ FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::tex
 ORDER BY place;
 
 -- name: oldest_outgoing
--- The oldest records of these shards, in their order.
+-- The oldest records of these shards, in their order, without streams that are held up.
 SELECT seq, shard, stream, key, event_id, event_type, source, subject, event_time, traceparent, headers, body, created_at
-FROM outbox WHERE shard = ANY ($1::smallint[]) ORDER BY seq LIMIT $2;
+FROM outbox WHERE shard = ANY ($1::smallint[]) AND stream <> ALL ($2::text[]) ORDER BY seq LIMIT $3;
 
 -- name: delete_outgoing
 -- Forget records that the brokers have.

@@ -1,0 +1,216 @@
+"""From records to handlers: what a batch of a stream does, and what becomes of a record that cannot be handled.
+
+One database transaction per batch: the inbox rows, the effects, the outbox. If that fails on a record's account, the
+batch is halved until the bad record is alone; it goes to the dead letters and the others are handled. Halves run in
+order, so the order per key holds. A failure that says nothing against the records (the database is away) is raised,
+and the caller tries the same batch again.
+"""
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import structlog
+from opentelemetry.trace import Span
+from pydantic import ValidationError
+
+from shouwen.contracts import catalogue
+from shouwen.contracts.catalogue import UnknownType
+from shouwen.contracts.event import MAX_BODY_BYTES, Attributes, BadEvent, CloudEvent, Event
+from shouwen.runtime import dead_letter, inbox, telemetry
+from shouwen.runtime.dead_letter import Record
+from shouwen.runtime.errors import Transient
+from shouwen.runtime.failpoint import failpoint
+from shouwen.runtime.subscriptions import Subscriptions, UnknownFact
+from shouwen.runtime.unit_of_work import Transaction, UnitOfWork, is_passing
+
+_log = structlog.stdlib.get_logger("shouwen.handling")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A record that concerns this service: an event with a handler, or what is wrong with it."""
+
+    record: Record
+    event: CloudEvent[Event] | None = None
+    problem: BadEvent | None = None
+
+
+class Handling:
+    """Handles records of the streams that a service hears.
+
+    Args:
+        service: the service's name.
+        group: its consumer group, for the spans.
+        work: opens the transactions.
+        subscriptions: which handler takes what.
+    """
+
+    def __init__(self, *, service: str, group: str, work: UnitOfWork, subscriptions: Subscriptions) -> None:
+        self._service = service
+        self._group = group
+        self._work = work
+        self._subscriptions = subscriptions
+        self.handled = 0
+        self.repeated = 0
+        self.set_aside = 0
+
+    async def handle(self, records: Sequence[Record]) -> None:
+        """Handle records, in their order. When it returns, each has taken effect, is a repeat, or is a dead letter.
+
+        Raises:
+            Transient: try the same records again later; those that were handled meanwhile are then repeats.
+        """
+        heard = [each for record in records if (each := self._read(record)) is not None]
+        if heard:
+            await self._handle(heard)
+
+    async def handle_alone(self, record: Record, transaction: Transaction) -> None:
+        """Handle one record again inside ``transaction``, for a replay.
+
+        Raises:
+            BadEvent: it is still not an event that this release can read.
+            Exception: whatever its handler raises.
+        """
+        heard = self._read(record)
+        if heard is None:
+            return
+        if heard.problem is not None:
+            raise heard.problem
+        await self._take_effect([heard], transaction)
+
+    async def _handle(self, heard: Sequence[Heard]) -> None:
+        try:
+            await self._attempt(heard)
+        except Exception as error:
+            if may_pass(error):
+                raise
+            if len(heard) == 1:
+                await self._set_aside_alone(heard[0], error)
+                return
+            middle = len(heard) // 2
+            await self._handle(heard[:middle])
+            await self._handle(heard[middle:])
+
+    async def _attempt(self, heard: Sequence[Heard]) -> None:
+        readable = [each for each in heard if each.event is not None]
+        unreadable = [each for each in heard if each.problem is not None]
+        async with self._work.as_worker() as transaction:
+            fresh = await self._take_effect(readable, transaction) if readable else 0
+            aside = [each for each in unreadable if await self._set_aside(each, each.problem, transaction)]
+            await transaction.flush()
+            failpoint("consumer.before_commit")
+        failpoint("consumer.after_commit")
+        self.handled += fresh
+        self.repeated += len(readable) - fresh
+        self.set_aside += len(aside)
+
+    async def _take_effect(self, heard: Sequence[Heard], transaction: Transaction) -> int:
+        events = [each.event for each in heard if each.event is not None]
+        places = await inbox.claim(transaction, events)
+        by_stream: dict[str, list[tuple[Record, CloudEvent[Event]]]] = {}
+        for place in places:
+            record = heard[place].record
+            by_stream.setdefault(record.stream, []).append((record, events[place]))
+        for stream, pairs in by_stream.items():
+            batch = self._subscriptions.batches.get(stream)
+            if batch is None:
+                for record, event in pairs:
+                    with self._span(record, event) as span, telemetry.entered(span):
+                        await self._subscriptions.handlers[type(event.data)](event, transaction)
+            else:
+                with self._spans(pairs) as traced:
+                    await batch.handle(traced, transaction)
+        return len(places)
+
+    def _read(self, record: Record) -> Heard | None:
+        """None when the event is none of this service's business."""
+        batch = self._subscriptions.batches.get(record.stream)
+        try:
+            attributes = Attributes.read(record.headers)  # pyright: ignore[reportArgumentType]
+            model = catalogue.BY_TYPE.get(attributes.type)
+            if model is None:
+                if batch is not None and batch.accepts_unknown:
+                    return Heard(record, attributes.carrying(_unknown(record.body)))
+                raise UnknownType(attributes.type)
+            if model.stream != record.stream:
+                raise BadEvent("ce_type", f"this type belongs on {model.stream}", f"Publish it on {model.stream}")
+            if batch is None and model not in self._subscriptions.handlers:
+                return None
+            return Heard(record, attributes.carrying(catalogue.parse_data(attributes.type, record.body)))
+        except BadEvent as problem:
+            return Heard(record, problem=problem)
+
+    async def _set_aside_alone(self, heard: Heard, error: Exception) -> None:
+        async with self._work.as_worker() as transaction:
+            added = await self._set_aside(heard, error, transaction)
+        self.set_aside += added
+
+    async def _set_aside(self, heard: Heard, error: Exception | None, transaction: Transaction) -> bool:
+        assert error is not None
+        return await dead_letter.set_aside(transaction, self._service, heard.record, error)
+
+    @contextmanager
+    def _span(self, record: Record, event: CloudEvent[Event]) -> Generator[Span]:
+        span = self._start_span(record, event)
+        try:
+            yield span
+        except Exception as error:
+            telemetry.fail(span, error)
+            raise
+        finally:
+            span.end()
+
+    @contextmanager
+    def _spans(self, pairs: Sequence[tuple[Record, CloudEvent[Event]]]) -> Generator[list[CloudEvent[Event]]]:
+        """The events with the contexts of their own spans, which a batch handler passes on to what it emits."""
+        spans = [self._start_span(record, event) for record, event in pairs]
+        try:
+            yield [
+                replace(event, traceparent=telemetry.traceparent_of(span) or event.traceparent)
+                for (_, event), span in zip(pairs, spans, strict=True)
+            ]
+        except Exception as error:
+            for span in spans:
+                telemetry.fail(span, error)
+            raise
+        finally:
+            for span in spans:
+                span.end()
+
+    def _start_span(self, record: Record, event: CloudEvent[Event]) -> Span:
+        aggregate, _, identity = str(getattr(event.data, "timed_subject", event.subject)).partition("/")
+        return telemetry.start_processing(
+            telemetry.RecordPlace(record.stream, record.partition, record.offset, self._group),
+            traceparent=event.traceparent,
+            event_id=event.id,
+            event_type=event.type,
+            attributes={"branch": event.data.branch, "case_id": identity if aggregate == "case" else None},
+        )
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether trying the same event again later may succeed, so that it must not be set aside."""
+    if isinstance(error, (Transient, ConnectionError, TimeoutError)):
+        return True
+    return not isinstance(error, OSError) and is_passing(error)
+
+
+def _unknown(body: bytes | None) -> UnknownFact:
+    if body is None:
+        raise BadEvent("body", "the record has no body", "Send the fact as a JSON object")
+    if len(body) > MAX_BODY_BYTES:
+        raise BadEvent("body", f"{len(body)} bytes are over the limit", f"Send at most {MAX_BODY_BYTES} bytes")
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadEvent("body", "the body is not JSON", "Send the fact as a JSON object") from None
+    if not isinstance(content, Mapping):
+        raise BadEvent("body", "the body is not a JSON object", "Send the fact as a JSON object")
+    try:
+        return UnknownFact.model_validate({"branch": content.get("branch"), "content": dict(content)})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BadEvent(field, first["msg"], "Name the branch whose matter this is by its code") from None

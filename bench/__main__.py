@@ -1,36 +1,70 @@
-"""``python -m bench``: measure all sections, or the named ones, print them and write RESULTS.md and results.json."""
+"""Measure all sections, or the named ones; print them and write RESULTS.md and results.json."""
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from bench import raw, report
-
-SECTIONS = ("raw",)
+from bench import backlog, latency, memory, raw, register, report, startup
+from bench.report import Section
 
 
 def main(arguments: Sequence[str]) -> None:
     """Read the arguments and measure."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", help=f"which to measure: {', '.join(SECTIONS)}; all unless named")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (3)")
-    parser.add_argument("--concurrency", type=int, default=16, help="registrations under way at once (16)")
-    parser.add_argument("--rate", type=float, default=20.0, help="matters per second of the steady load (20)")
-    parser.add_argument("--dry", action="store_true", help="print only, write no result files")
-    options = parser.parse_args(arguments)
-    command = " ".join(["python -m bench", *arguments])
-    for name in options.sections or SECTIONS:
-        if name not in SECTIONS:
-            parser.error(f"{name} is not a section; there are {', '.join(SECTIONS)}")
-        section = asyncio.run(
+    options = _options(arguments)
+    command = " ".join(["uv run python -m bench", *arguments])
+    traces: bool = not options.no_traces
+    sections: dict[str, Callable[[], Section]] = {
+        "startup": lambda: startup.measure(rounds=options.rounds, cold_rounds=options.cold_rounds, command=command),
+        "memory": lambda: memory.measure(matters=options.matters, command=command),
+        "register": lambda: asyncio.run(
+            register.measure(
+                rounds=options.rounds,
+                concurrency=options.concurrency,
+                matters=options.matters,
+                traces=traces,
+                command=command,
+            )
+        ),
+        "latency": lambda: asyncio.run(
+            latency.measure(
+                rounds=options.rounds,
+                per_second=options.rate,
+                seconds=options.seconds,
+                traces=traces,
+                command=command,
+            )
+        ),
+        "backlog": lambda: asyncio.run(backlog.measure(rounds=options.rounds, command=command)),
+        "raw": lambda: asyncio.run(
             raw.measure(
                 rounds=options.rounds, concurrency=options.concurrency, per_second=options.rate, command=command
             )
-        )
+        ),
+    }
+    if unknown := set(options.sections) - set(sections):
+        sys.exit(f"bench: {', '.join(sorted(unknown))} cannot be measured; there are {', '.join(sections)}")
+    for name in options.sections or sections:
+        section = sections[name]()
         report.show(section)
         if not options.dry:
             report.save(section)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "sections", nargs="*", help="startup, memory, register, latency, backlog, raw; all unless named"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (3)")
+    parser.add_argument("--cold-rounds", type=int, default=1, help="starts from nothing, which download all (1)")
+    parser.add_argument("--concurrency", type=int, default=16, help="registrations under way at once (16)")
+    parser.add_argument("--matters", type=int, default=600, help="matters in a burst (600)")
+    parser.add_argument("--rate", type=float, default=20.0, help="matters per second of the steady load (20)")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of a round of steady load (30)")
+    parser.add_argument("--no-traces", action="store_true", help="register and latency without Zipkin")
+    parser.add_argument("--dry", action="store_true", help="print only, write no result files")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ from shouwen.contracts.event import CloudEvent
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def registered(*, branch: str = "beijing", owner: str = "bj.clerk") -> CloudEvent[CaseRegistered]:
+def registered(
+    *, branch: str = "beijing", owner: str = "bj.clerk", number: str = "000001"
+) -> CloudEvent[CaseRegistered]:
     """A complaint that was registered just now, with a client of usual length."""
     now = datetime.now(UTC)
     fact = CaseRegistered(
         branch=branch,
         case_id=uuid4(),
-        number=f"BENCH-{now:%Y}-000001",
+        number=f"BENCH-{now:%Y}-{number}",
         case_type="complaint",
         severity="ordinary",
         channel="phone",

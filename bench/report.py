@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 FOLDER = Path(__file__).parent
-ORDER = ("startup", "memory", "register", "latency", "burst", "raw")
+ORDER = ("startup", "memory", "register", "register_untraced", "latency", "latency_untraced", "backlog", "raw")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from bench.chain import delays
 from bench.payload import registered
 from bench.tap import Seen
 from shouwen.contracts.clock import ClockStarted
-from shouwen.contracts.event import CloudEvent, E
+from shouwen.contracts.event import CloudEvent, Event
 from shouwen.contracts.message import DeliveryChannel, MessageSent
 
 POSTED = 1000.0
 
 
-def seen(fact: E, at: float) -> Seen:
+def seen(fact: Event, at: float) -> Seen:
     return Seen(CloudEvent.of(fact, source="/shouwen/test"), seen_at=at, handed_at=at)
 
 

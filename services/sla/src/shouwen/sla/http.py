@@ -1,0 +1,268 @@
+"""The REST side: clocks with their explanation, and packs."""
+
+import base64
+import binascii
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import asyncpg
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, Field
+
+from shouwen.contracts.clock import ClockState
+from shouwen.runtime import telemetry
+from shouwen.runtime.auth import Caller
+from shouwen.runtime.errors import Invalid
+from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.unit_of_work import UnitOfWork
+from shouwen.sla import handlers
+from shouwen.sla.domain.allowance import Unit
+from shouwen.sla.domain.explanation import Segment
+from shouwen.sla.domain.instant import SECOND, moment
+from shouwen.sla.domain.pack import Basis, Pack, Target
+from shouwen.sla.domain.pack_file import read_pack
+from shouwen.sla.domain.policies import Policies
+from shouwen.sla.handlers import Explained
+from shouwen.sla.store import ClockFilter
+
+
+class ClockItem(BaseModel):
+    """A clock in a list."""
+
+    id: UUID
+    subject: str = Field(description="What it times: case/{id}, or another system's subject")
+    branch: str
+    pack: str
+    policy: str
+    target: str
+    clause: str = Field(description="Where the limit is written; a limit of the suite's own says so")
+    cycle: int = Field(description="A start after the end of one cycle begins the next")
+    state: ClockState
+    breached: bool
+    started_at: datetime
+    due_at: datetime | None = Field(description="The deadline; null while the clock is paused")
+    ended_at: datetime | None = Field(description="When it was met or cancelled")
+    provisional: bool = Field(description="The deadline rests on public holidays that are not announced yet")
+    owner: str | None
+    department: str | None
+    trace_id: str | None
+
+
+class SegmentItem(BaseModel):
+    """A span between start and deadline, and how much of the limit it used up."""
+
+    kind: str = Field(description="worked, makeup_day, lunch, off_hours, weekend, holiday, closed, elapsed, …")
+    from_: datetime = Field(serialization_alias="from")
+    to: datetime | None
+    counted_seconds: float
+    reason: str | None = None
+    by: str | None = None
+
+
+class FiringItem(BaseModel):
+    """One warning, the breach, or one escalation of a clock."""
+
+    kind: Literal["at_risk", "breached", "escalated"]
+    at: datetime | None = Field(description="When it is set for; null while the clock is paused before it")
+    fired_at: datetime | None = Field(description="When it fired; null when it has not, or was passed over")
+    level: int | None = None
+    role: str | None = None
+
+
+class ClockDetail(ClockItem):
+    """A clock with its explanation: the counted seconds of its segments add up to ``limit_seconds``."""
+
+    pack_version: int
+    reason: str | None = Field(description="Why it was cancelled")
+    limit_seconds: float | None
+    remaining_seconds: float | None = Field(description="What is left when a paused clock resumes")
+    segments: list[SegmentItem]
+    firings: list[FiringItem]
+
+
+class TargetItem(BaseModel):
+    """One promise of a pack."""
+
+    policy: str
+    target: str
+    title: str | None
+    limit: int | None = Field(description="null: the start event holds the deadline")
+    unit: Unit | None
+    clause: str
+    basis: Basis
+    statutory: bool
+    pausable: list[str]
+
+
+class PackItem(BaseModel):
+    """One version of a policy pack."""
+
+    pack: str
+    version: int
+    effective_from: date
+    title: str
+    source: str | None
+    targets: list[TargetItem]
+
+
+class Validation(BaseModel):
+    """A pack that could be published as it is."""
+
+    valid: Literal[True] = True
+    pack: PackItem
+
+
+def routes(work: UnitOfWork, policies: Policies) -> APIRouter:
+    """The routes of this service."""
+    router = APIRouter(prefix="/api", tags=["sla"])
+
+    @router.get("/clocks")
+    async def list_clocks(  # pyright: ignore[reportUnusedFunction]
+        caller: Caller,
+        limit: Limit,
+        after: After,
+        subject: Annotated[str | None, Query(max_length=200, description="As case/{id}")] = None,
+        branch: Annotated[str | None, Query(max_length=40)] = None,
+        state: ClockState | None = None,
+        breached: bool | None = None,
+        owner: Annotated[str | None, Query(max_length=200, description="The person responsible")] = None,
+        department: Annotated[str | None, Query(max_length=200)] = None,
+        due_before: datetime | None = None,
+    ) -> Page[ClockItem]:
+        """Clocks you may see, the earliest deadline first."""
+        wanted = ClockFilter(subject, branch, state, breached, owner, department, due_before)
+        async with work.as_person(caller) as tx:
+            rows = await handlers.list_clocks(tx, wanted, _key(after), limit + 1)
+        items = [ClockItem.model_validate(_item(row)) for row in rows[:limit]]
+        return Page(items=items, next=_after_key(rows[limit - 1]) if len(rows) > limit else None)
+
+    @router.get("/clocks/{clock_id}")
+    async def get_clock(clock_id: UUID, caller: Caller) -> ClockDetail:  # pyright: ignore[reportUnusedFunction]
+        """One clock: why it is due when it is, and what it fires when."""
+        async with work.as_person(caller) as tx:
+            return _detail(await handlers.explain_clock(tx, clock_id, policies))
+
+    @router.get("/packs")
+    async def list_packs(caller: Caller) -> Page[PackItem]:  # pyright: ignore[reportUnusedFunction]
+        """The policy packs of this installation."""
+        del caller  # any signed-in person may read the rules
+        return Page(items=[_pack(pack) for pack in policies.packs])
+
+    @router.post("/packs/validate")
+    async def validate_pack(  # pyright: ignore[reportUnusedFunction]
+        caller: Caller, text: Annotated[str, Body(media_type="application/yaml", description="The pack as YAML")]
+    ) -> Validation:
+        """Check a pack without publishing it; every mistake is told with its line, field and remedy."""
+        del caller
+        return Validation(pack=_pack(read_pack(text)))
+
+    return router
+
+
+def _item(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in _SAME},
+        "id": row["clock_id"],
+        "state": "scheduled" if row["is_scheduled"] else row["state"],
+        "due_at": row["due_at"] if row["deadline_stands"] else None,
+        "trace_id": telemetry.trace_id_of(row["traceparent"]),
+    }
+
+
+_SAME = (
+    "subject",
+    "branch",
+    "pack",
+    "policy",
+    "target",
+    "clause",
+    "cycle",
+    "breached",
+    "started_at",
+    "ended_at",
+    "provisional",
+    "owner",
+    "department",
+)
+
+
+def _detail(explained: Explained) -> ClockDetail:
+    row, clock = explained.row, explained.clock
+    kinds = ["at_risk"] * row["breach_step"] + ["breached"] + ["escalated"] * len(row["roles"])
+    firings: list[dict[str, Any]] = []
+    for index, kind in enumerate(kinds):
+        level = index - row["breach_step"] if kind == "escalated" else None
+        firings.append(
+            {
+                "kind": kind,
+                "at": row["fire_at"][index],
+                "fired_at": row["fired_at"][index],
+                "level": level,
+                "role": row["roles"][level - 1] if level else None,
+            }
+        )
+    return ClockDetail.model_validate(
+        {
+            **_item(row),
+            "pack_version": row["pack_version"],
+            "reason": row["reason"],
+            "limit_seconds": None if clock is None else clock.allowance.amount / SECOND,
+            "remaining_seconds": explained.remaining / SECOND if row["state"] == "paused" else None,
+            "segments": [_segment(each) for each in explained.segments],
+            "firings": firings,
+        }
+    )
+
+
+def _segment(segment: Segment) -> SegmentItem:
+    return SegmentItem(
+        kind=segment.kind,
+        from_=moment(segment.starts),
+        to=None if segment.ends is None else moment(segment.ends),
+        counted_seconds=segment.counted / SECOND,
+        reason=segment.reason,
+        by=segment.by,
+    )
+
+
+def _pack(pack: Pack) -> PackItem:
+    return PackItem(
+        pack=pack.name,
+        version=pack.version,
+        effective_from=pack.effective_from,
+        title=pack.title,
+        source=pack.source,
+        targets=[_target(target) for target in pack.targets],
+    )
+
+
+def _target(target: Target) -> TargetItem:
+    has_limit = target.due_field is None
+    return TargetItem(
+        policy=target.policy,
+        target=target.name,
+        title=target.title,
+        limit=target.limit if has_limit else None,
+        unit=target.unit if has_limit else None,
+        clause=target.clause,
+        basis=target.basis,
+        statutory=target.statutory,
+        pausable=sorted(target.pausable),
+    )
+
+
+def _after_key(row: asyncpg.Record) -> str:
+    return base64.urlsafe_b64encode(f"{row['due_at'].isoformat()} {row['clock_id']}".encode()).decode()
+
+
+def _key(after: str | None) -> tuple[datetime, UUID] | None:
+    if after is None:
+        return None
+    try:
+        due_at, _, clock_id = base64.urlsafe_b64decode(after).decode().partition(" ")
+        return datetime.fromisoformat(due_at), UUID(clock_id)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise Invalid(
+            "is not the key of a page.", field="after", remedy="Send the 'next' of the page before."
+        ) from None

@@ -34,10 +34,8 @@ def core(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).casefold().strip()
     text = _LATIN_SUFFIXES.sub("", text)
     text = _NOISE.sub("", text)
-    for suffix in _SUFFIXES:
-        if text.endswith(suffix) and len(text) > len(suffix):
-            return text[: -len(suffix)]
-    return text
+    suffix = next((each for each in _SUFFIXES if text.endswith(each)), "")
+    return text.removesuffix(suffix) or text
 
 
 def pieces(name: str) -> frozenset[str]:

@@ -1,0 +1,69 @@
+"""Intake, put together."""
+
+from pathlib import Path
+
+import structlog
+import yaml
+from pydantic import ValidationError
+
+from shouwen.contracts.directory import DirectoryFile
+from shouwen.intake import handlers, http
+from shouwen.intake.settings import IntakeSettings
+from shouwen.intake.store import Protection
+from shouwen.intake.subscribers import subscriptions
+from shouwen.runtime.errors import FieldProblem
+from shouwen.runtime.http import field_problem
+from shouwen.runtime.service import Service
+from shouwen.runtime.settings import BadSettings
+
+_log = structlog.stdlib.get_logger("shouwen.intake")
+
+
+def create(settings: IntakeSettings) -> Service:
+    """The service. The directory file, if one is set, is read now and loaded at the start.
+
+    Raises:
+        BadSettings: the directory file cannot be read or is wrong.
+    """
+    service = Service("intake", settings)
+    protection = Protection(keys=service.keys, hash_key=service.hash_key, seal=service.seal)
+    service.hears(subscriptions())
+    service.serves(http.routes(service.work, protection))
+    if settings.directory_file is not None:
+        file = read_directory(settings.directory_file)
+
+        async def load_directory() -> None:
+            async with service.work.as_worker() as tx:
+                changed = await handlers.load_directory(tx, file, protection=protection)
+            _log.info("directory loaded", branches=len(changed.branches), persons=len(changed.persons))
+
+        service.prepares(load_directory)
+    return service
+
+
+def read_directory(path: Path) -> DirectoryFile:
+    """The directory file.
+
+    Raises:
+        BadSettings: there is none, it is not YAML, or an entry is wrong; the text names the entry.
+    """
+    try:
+        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return DirectoryFile.model_validate(content)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise _bad_directory(FieldProblem(_SETTING, problem, "Give the path of a file.")) from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise _bad_directory(FieldProblem(_SETTING, "is not YAML in UTF-8", "Correct the file.")) from None
+    except ValidationError as error:
+        found = [field_problem(dict(each)) for each in error.errors(include_url=False, include_input=False)]
+        raise _bad_directory(
+            *(FieldProblem(f"{_SETTING} {each.field}", each.problem, each.remedy) for each in found)
+        ) from None
+
+
+_SETTING = "SHOUWEN_DIRECTORY_FILE"
+
+
+def _bad_directory(*problems: FieldProblem) -> BadSettings:
+    return BadSettings(problems)

@@ -1,0 +1,1 @@
+"""What intake decides, without any input or output: time, ids and stored state are arguments."""

@@ -1,0 +1,37 @@
+"""The persons of one branch, as far as telling them things needs it."""
+
+from dataclasses import dataclass
+
+ROLE_PREFIX = "role:"
+"""Recipients that begin so are a role that nobody holds at present; whoever holds it later finds the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who can be told something; ``reachable`` says whether an e-mail address is known."""
+
+    person: str
+    roles: frozenset[str]
+    active: bool = True
+    reachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch and its people. ``time_zone`` is an IANA name."""
+
+    branch: str
+    time_zone: str
+    persons: tuple[Person, ...] = ()
+
+    def left(self, person: str) -> bool:
+        """Whether the directory says that this person no longer works here. An unknown person has not left."""
+        return any(each.person == person and not each.active for each in self.persons)
+
+    def holding(self, role: str) -> tuple[str, ...]:
+        """The active persons who hold the role, in a fixed order."""
+        return tuple(sorted(each.person for each in self.persons if each.active and role in each.roles))
+
+    def has_address(self, person: str) -> bool:
+        """Whether an e-mail can be sent to the person."""
+        return any(each.person == person and each.active and each.reachable for each in self.persons)

@@ -28,6 +28,7 @@ def files(root: Path) -> dict[Path, str]:
         root / "docs/asyncapi.yaml": f"# {MARK}\n" + _yaml(asyncapi()),
         root / "docs/events.md": events_page(),
         root / "deploy/kafka/topics.yaml": topics_file(),
+        root / "deploy/kafka/create-topics.sh": topics_script(),
     }
 
 
@@ -290,6 +291,34 @@ def topics_file() -> str:
     topics = [{"name": each.name, "partitions": each.partitions, "config": dict(each.config)} for each in TOPICS]
     hint = "Names carry SHOUWEN_STREAM_PREFIX on a shared cluster. Replication: 3 where there are 3 brokers."
     return f"# {MARK}\n# {hint}\n" + _yaml({"topics": topics})
+
+
+def topics_script() -> str:
+    """deploy/kafka/create-topics.sh: the same with Kafka's own tool."""
+    lines = [
+        f"topic {each.name} {each.partitions} "
+        + " ".join(f"--config {key}={value}" for key, value in each.config.items())
+        for each in TOPICS
+    ]
+    return _SCRIPT.replace("TOPICS\n", "\n".join(lines) + "\n").replace("MARK", MARK)
+
+
+_SCRIPT = """#!/bin/sh
+# MARK
+# Create the topics that are missing. BOOTSTRAP: broker address. STREAM_PREFIX: stands before every name.
+# REPLICATION: number of copies. KAFKA_HOME: where Kafka is. CONFIG: properties file with the access to the cluster.
+set -eu
+
+topic() {
+    name="${STREAM_PREFIX:-}$1" partitions="$2"
+    shift 2
+    "${KAFKA_HOME:-/opt/kafka}/bin/kafka-topics.sh" --bootstrap-server "${BOOTSTRAP:-127.0.0.1:9092}" \\
+        ${CONFIG:+--command-config "$CONFIG"} --create --if-not-exists --topic "$name" \\
+        --partitions "$partitions" --replication-factor "${REPLICATION:-1}" "$@"
+}
+
+TOPICS
+"""
 
 
 class _Dumper(yaml.SafeDumper):

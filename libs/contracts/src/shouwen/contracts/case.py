@@ -65,7 +65,7 @@ class CaseRegistered(CaseFact):
 class CaseAssigned(CaseFact):
     """Responsibility for a case passed to another person (003 §10(一)).
 
-    Emitted by intake. Heard by sla (who answers for a breach), notify (tells the new owner).
+    Emitted by intake. Heard by sla (knows who answers for a breach), notify (tells the new owner).
     """
 
     event_type: ClassVar[str] = "case.assigned.v1"
@@ -104,7 +104,7 @@ class CasePlanDelivered(CaseFact):
 class CaseResolved(CaseFact):
     """The matter was handled to its end.
 
-    Emitted by intake. Heard by sla (stops every clock of the case), notify.
+    Emitted by intake. Heard by sla (stops every clock of the case).
     """
 
     event_type: ClassVar[str] = "case.resolved.v1"
@@ -116,7 +116,7 @@ class CaseResolved(CaseFact):
 class CaseWithdrawn(CaseFact):
     """The requester withdrew the matter.
 
-    Emitted by intake. Heard by sla (cancels every clock of the case), notify.
+    Emitted by intake. Heard by sla (cancels every clock of the case).
     """
 
     event_type: ClassVar[str] = "case.withdrawn.v1"
@@ -128,7 +128,7 @@ class CaseWithdrawn(CaseFact):
 class CaseMarked(CaseFact):
     """A case got a mark, such as that its client stands on the list of dishonest clients (002 六5).
 
-    Emitted by intake. Heard by notify.
+    Emitted by intake. Heard by nobody in the suite yet.
     """
 
     event_type: ClassVar[str] = "case.marked.v1"

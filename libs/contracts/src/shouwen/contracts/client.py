@@ -55,7 +55,7 @@ class ClientBlacklisted(ListFact):
 
 
 class ClientDelisted(ListFact):
-    """Two persons took a client off the list after an appeal. Emitted by review. Heard by intake."""
+    """Two persons took a client off the list after an appeal. Emitted by review. Heard by intake (serves it again)."""
 
     event_type: ClassVar[str] = "client.delisted.v1"
 

@@ -118,7 +118,7 @@ class ClockCancelled(ClockFact):
 
 
 class ClockRecalculated(ClockFact):
-    """The deadline moved, because a calendar or a fact changed. Emitted by sla. Heard by notify, intake (timeline)."""
+    """The deadline moved, because a calendar or a fact changed. Emitted by sla. Heard by intake (timeline)."""
 
     event_type: ClassVar[str] = "clock.recalculated.v1"
 

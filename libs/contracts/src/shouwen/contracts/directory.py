@@ -16,7 +16,10 @@ class DirectoryFact(Event):
 
 
 class BranchDescribed(DirectoryFact):
-    """A branch exists, with these packs and this zone. Emitted by intake. Heard by sla, notify."""
+    """A branch exists, with these packs and this zone.
+
+    Emitted by intake. Heard by sla (which packs apply), notify (its name and zone).
+    """
 
     event_type: ClassVar[str] = "branch.described.v1"
     aggregate: ClassVar[str] = "branch"
@@ -32,9 +35,11 @@ class BranchDescribed(DirectoryFact):
 
 
 class PersonDescribed(DirectoryFact):
-    """A person works in a branch and has these roles. Emitted by intake. Heard by sla, notify.
+    """A person works in a branch and has these roles.
 
     ``contact`` is a JWE of ``{"name", "email"}`` that only notify can open.
+
+    Emitted by intake. Heard by notify (whom to tell, and where).
     """
 
     event_type: ClassVar[str] = "person.described.v1"

@@ -37,7 +37,10 @@ class MessageSent(MessageFact):
 
 
 class MessageFailed(MessageFact):
-    """A message could not be delivered and went to a person to look at. Emitted by notify. Heard by intake."""
+    """A message could not be delivered and went to a person to look at.
+
+    Emitted by notify. Heard by intake (timeline).
+    """
 
     event_type: ClassVar[str] = "message.failed.v1"
 

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shouwen.runtime import metrics, telemetry
 from shouwen.runtime.errors import FieldProblem, Invalid, ShouwenError, TooLarge, Transient
-from shouwen.runtime.unit_of_work import is_passing
+from shouwen.runtime.unit_of_work import may_pass
 
 T = TypeVar("T")
 
@@ -207,7 +207,7 @@ async def _shouwen_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _maybe_passing(request: Request, error: Exception) -> JSONResponse:
     """A lost database connection is worth asking again; anything else of that family is a fault of ours."""
-    if not is_passing(error):
+    if not may_pass(error):
         raise error
     _log.warning("answered 503", exc_info=error)
     unavailable = Transient("A server this service needs does not answer at the moment.", remedy="Try again shortly.")

@@ -32,28 +32,7 @@ Event = MutableMapping[str, Any]
 
 def setup(service: str, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Log as JSON to ``stream`` (standard error) from now on."""
-
-    def with_service(_logger: object, _method: str, event: Event) -> Event:
-        event["service"] = service
-        return event
-
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        with_service,
-        _with_trace,
-        _with_error,
-        _without_secrets,
-    ]
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
+    shared = _configure(service)
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -76,6 +55,43 @@ def setup(service: str, level: str = "INFO", stream: TextIO | None = None) -> No
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("httpx", "httpcore", "asyncio", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def setup_for_tests() -> None:
+    """Hand our lines to the standard library's handlers, where pytest captures them, without JSON and handlers of ours.
+
+    structlog's own default draws tracebacks with all local variables, which takes seconds.
+    """
+    _configure("tests", [structlog.processors.KeyValueRenderer(key_order=["event"])])
+
+
+def _configure(service: str, last: list[Any] | None = None) -> list[Any]:
+    def with_service(_logger: object, _method: str, event: Event) -> Event:
+        event["service"] = service
+        return event
+
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        with_service,
+        _with_trace,
+        _with_error,
+        _without_secrets,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            *(last or [structlog.stdlib.ProcessorFormatter.wrap_for_formatter]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    return shared
 
 
 class _Once(logging.Filter):

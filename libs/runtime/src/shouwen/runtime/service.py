@@ -21,25 +21,25 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 import structlog
 import uvicorn
 from fastapi import APIRouter
 
 from shouwen.contracts.catalogue import ServiceName
-from shouwen.runtime import http, logs, metrics, migrate, operations, telemetry
+from shouwen.runtime import dead_letter, http, logs, metrics, migrate, operations, telemetry
 from shouwen.runtime.auth import Authenticator, FileKeys, UrlKeys
-from shouwen.runtime.errors import FieldProblem, Transient
+from shouwen.runtime.consumer import Consumer
+from shouwen.runtime.dead_letter import Record
+from shouwen.runtime.errors import FieldProblem, Refused, Transient
 from shouwen.runtime.privacy import Seal, read_key
+from shouwen.runtime.relay import Relay
 from shouwen.runtime.settings import BadSettings, ServiceSettings
 from shouwen.runtime.subscriptions import Subscriptions
 from shouwen.runtime.supervision import Position, Standstill, Supervised, pause_after
-from shouwen.runtime.unit_of_work import UnitOfWork, is_passing
-
-if TYPE_CHECKING:
-    from shouwen.runtime.consumer import Consumer
-    from shouwen.runtime.relay import Relay
+from shouwen.runtime.unit_of_work import DatabaseUnavailable, Transaction, UnitOfWork, may_pass
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -91,6 +91,7 @@ class Service:
             leeway_seconds=int(settings.oidc_leeway.total_seconds()),
         )
         self.app.include_router(operations.routes(self))
+        self.app.include_router(dead_letter.router(self.work, self._handle_again))
         self._migrations = migrations or f"shouwen.{name}"
         self._steps: list[Callable[[], Awaitable[None]]] = []
         self._tasks: list[Supervised] = []
@@ -105,6 +106,8 @@ class Service:
     def hears(self, subscriptions: Subscriptions) -> None:
         """Take the events of this table; once."""
         self.subscriptions = subscriptions
+        if subscriptions.streams:
+            self.consumer = Consumer(self.name, self.settings, subscriptions, self.work)
 
     def serves(self, router: APIRouter) -> None:
         """Add REST routes."""
@@ -135,14 +138,10 @@ class Service:
         await self._until_it_works("opening the database", self.work.open, deadline)
         for step in self._steps:
             await self._until_it_works("preparing", step, deadline)
-        from shouwen.runtime.consumer import Consumer
-        from shouwen.runtime.relay import Relay
-
         self.relay = relay = Relay(self.name, self.settings, self.work)
         await self._until_it_works("starting the relay", relay.start, deadline)
-        if self.subscriptions.streams:
-            self.consumer = consumer = Consumer(self.name, self.settings, self.subscriptions, self.work)
-            await self._until_it_works("joining Kafka", consumer.start, deadline)
+        if self.consumer is not None:
+            await self._until_it_works("joining Kafka", self.consumer.start, deadline)
         self._tasks.append(Supervised("observe", self._observe))
         for task in self._tasks:
             task.start()
@@ -232,7 +231,11 @@ class Service:
         return stopping
 
     async def _migrate(self, url: str) -> None:
-        applied = await migrate.migrate(url, self.name, [self._migrations])
+        try:
+            applied = await migrate.migrate(url, self.name, [self._migrations])
+        except OSError as error:
+            # A name that does not resolve yet and an unreachable host are as passing here as a refused connection.
+            raise DatabaseUnavailable(f"The database does not answer ({type(error).__name__}).") from error
         if applied:
             _log.info("migrated", applied=applied)
 
@@ -244,7 +247,7 @@ class Service:
             try:
                 await step()
             except Exception as error:
-                if not is_passing(error) or time.monotonic() >= deadline:
+                if not may_pass(error) or time.monotonic() >= deadline:
                     raise
                 failures += 1
                 self._phase = f"{phase} ({type(error).__qualname__}, attempt {failures})"
@@ -308,6 +311,11 @@ class Service:
     async def positions(self) -> list[Position]:
         """How far this process is on the partitions it holds."""
         return [] if self.consumer is None else await self.consumer.positions()
+
+    async def _handle_again(self, record: Record, transaction: Transaction) -> None:
+        if self.consumer is None:
+            raise Refused("This service hears nothing, so it cannot handle the record.")
+        await self.consumer.handling.handle_alone(record, transaction)
 
     async def _database_problem(self) -> str | None:
         async with self._probing:
@@ -375,7 +383,7 @@ def _flush(seconds: float) -> None:
     metrics.flush(seconds)
 
 
-def _given(path: "os.PathLike[str] | None"):
+def _given(path: Path | None) -> Path:
     assert path is not None, "the settings ensure it"
     return path
 

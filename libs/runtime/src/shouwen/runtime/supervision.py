@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from shouwen.runtime import metrics
-from shouwen.runtime.unit_of_work import is_passing
+from shouwen.runtime.unit_of_work import may_pass
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -82,7 +82,7 @@ class Supervised:
 
     def _note(self, error: Exception, pause: float) -> None:
         self._error = type(error).__qualname__
-        passing = is_passing(error)
+        passing = may_pass(error)
         self._faults += 0 if passing else 1
         log = _log.warning if passing else _log.error
         log("a task failed and is started again", task=self.name, after_seconds=pause, exc_info=error)

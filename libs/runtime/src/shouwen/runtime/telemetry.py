@@ -73,7 +73,7 @@ def setup(service: str) -> None:
     """
     if _state.provider is not None:
         return
-    exporters = [_exporter(name) for name in exporter_names("TRACES")]
+    exporters = [check_exporter(name) for name in exporter_names("TRACES")]
     provider = TracerProvider(resource=resource(service), id_generator=_Ids(), shutdown_on_exit=False)
     _state.provider = provider
     _state.tracer = provider.get_tracer("shouwen")
@@ -305,6 +305,9 @@ def start_processing(
         named["cloudevents.event_type"] = event_type
     if attributes:
         named.update(_named(attributes))
+    if parent is None:
+        # A search for the case must find the case's own trace alone, and this span begins another.
+        named.pop("shouwen.case.id", None)
     return _state.tracer.start_span(
         f"process {place.topic}",
         context=_under(parent),
@@ -424,7 +427,8 @@ def _nanoseconds(time: datetime) -> int:
 # --- exporters ------------------------------------------------------------------------------------------------------
 
 
-def _exporter(name: str) -> SpanExporter:
+def check_exporter(name: str) -> SpanExporter:
+    """The exporter of this name. Raises BadSettings when there is none."""
     match name:
         case "otlp" | "otlp_proto_http":
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

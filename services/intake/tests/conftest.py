@@ -1,0 +1,89 @@
+"""Intake on a real Kafka and PostgreSQL, with the branches and persons of the evaluation."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from shouwen.embedded.testing import Infrastructure
+from shouwen.intake.app import create
+from shouwen.intake.settings import IntakeSettings
+from shouwen.runtime.testing import Running, running
+
+Body = dict[str, Any]
+
+
+class Register(Protocol):
+    """Registers a matter as a clerk of its branch and gives the answer."""
+
+    async def __call__(
+        self, body: Body, *, key: str | None = None, person: str | None = None, roles: tuple[str, ...] = ("clerk",)
+    ) -> httpx.Response: ...
+
+
+@pytest.fixture(scope="session")
+def directory_file() -> Path:
+    """The directory of the evaluation."""
+    return Path(str(resources.files("shouwen.embedded") / "evaluation" / "directory.yaml"))
+
+
+@pytest.fixture(scope="session")
+async def intake(infrastructure: Infrastructure, directory_file: Path) -> AsyncIterator[Running]:
+    """One intake for all tests of this folder; each test makes cases and clients of its own."""
+    async with running(create, IntakeSettings, infrastructure, directory_file=directory_file) as one:
+        yield one
+
+
+@pytest.fixture
+def matter() -> Callable[..., Body]:
+    """A complaint as a clerk enters it; arguments replace its fields, None leaves one out."""
+
+    def make(**differences: Any) -> Body:
+        usual: Body = {
+            "type": "complaint",
+            "channel": "phone",
+            "branch": "beijing",
+            "subject": "工资未按约定日期到账",
+            "description": "派遣员工反映本月工资至今未到账。",
+            "requester": {"name": "李建国", "phone": "138 1001 0001", "relation": "dispatched_employee"},
+        }
+        return {name: value for name, value in (usual | differences).items() if value is not None}
+
+    return make
+
+
+@pytest.fixture
+def register(intake: Running) -> Register:
+    """Register a matter through the API."""
+
+    async def post(
+        body: Body, *, key: str | None = None, person: str | None = None, roles: tuple[str, ...] = ("clerk",)
+    ) -> httpx.Response:
+        branch = body["branch"]
+        prefix = {"beijing": "bj", "chengdu": "cd", "shenzhen": "sz"}[branch]
+        headers = intake.token(person or f"{prefix}.clerk", [branch], roles)
+        return await intake.http.post(
+            "/api/cases", json=body, headers=headers | {"Idempotency-Key": key or str(uuid4())}
+        )
+
+    return post
+
+
+@pytest.fixture
+def fields() -> Callable[[httpx.Response], list[str]]:
+    """The fields that a problem document names; checks that it is one."""
+
+    def read(response: httpx.Response) -> list[str]:
+        assert response.headers["content-type"] == "application/problem+json"
+        document = response.json()
+        assert document["status"] == response.status_code
+        assert re.fullmatch(r"[0-9a-f]{32}", document["trace_id"])
+        assert all(each["remedy"] for each in document["errors"])
+        return [each["field"] for each in document["errors"]]
+
+    return read

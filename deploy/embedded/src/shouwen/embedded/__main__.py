@@ -14,7 +14,6 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 import httpx
-import psutil
 
 from shouwen.embedded import services, tokens
 from shouwen.embedded.access import Access
@@ -114,13 +113,14 @@ def _down(options: argparse.Namespace) -> int:
         print(f"Stopped what was left behind: {', '.join(stopped)}" if stopped else f"Nothing runs on {home.path}")
         return 0
     launcher.terminate()
-    try:
-        launcher.wait(DOWN_SECONDS)
-    except psutil.TimeoutExpired:
-        raise LauncherError(
-            f"The launcher (process {launcher.pid}) did not stop within {DOWN_SECONDS:.0f} s",
-            f"See {home.logs}; after `kill -9 {launcher.pid}` the next start takes over",
-        ) from None
+    deadline = time.monotonic() + DOWN_SECONDS
+    while home.launcher() is not None:
+        if time.monotonic() > deadline:
+            raise LauncherError(
+                f"The launcher (process {launcher.pid}) did not stop within {DOWN_SECONDS:.0f} s",
+                f"See {home.logs}; after `kill -9 {launcher.pid}` the next start takes over",
+            )
+        time.sleep(0.1)
     print(f"Stopped the suite on {home.path}")
     return 0
 

@@ -13,7 +13,7 @@ from shouwen.embedded.java import SMALL, class_path, java
 from shouwen.embedded.maven import Say, jars
 from shouwen.embedded.process import Process, own_environment, tethered
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # seconds on an idle machine; a busy one needs patience
 HEAP = "-Xmx256m"
 
 
@@ -103,7 +103,9 @@ class Kafka:
             "log.retention.hours": "168",
             "log.segment.bytes": str(64 * 1024 * 1024),
             "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
-            "controlled.shutdown.enable": "false",  # there is no other broker to lead the partitions
+            # A killed broker may register again only when its old session is over.
+            "broker.session.timeout.ms": "4000",
+            "broker.heartbeat.interval.ms": "1000",
             "metrics.num.samples": "1",
         }
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))

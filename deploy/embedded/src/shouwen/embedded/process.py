@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ MAX_LOG_BYTES = 20_000_000
 LOG_TAIL_LINES = 15
 KILL_WAIT_SECONDS = 10.0
 TETHER = Path(__file__).with_name("tether.py")
+
+
+# The kernel's tie is to the thread that started the child, not to the process: this thread ends with the process.
+_spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,9 @@ class Process:
         self.pid_file.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
+        _spawner.submit(self._spawn, command, environment).result()
+
+    def _spawn(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 tethered(command, death_signal=self.death_signal, user=self.user),
@@ -176,13 +184,20 @@ class Process:
             return False
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(self.stop_signal)
-            try:
-                process.wait(self.stop_seconds)
-            except psutil.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait(KILL_WAIT_SECONDS)
+        if not self._is_gone_within(self.stop_seconds):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            self._is_gone_within(KILL_WAIT_SECONDS)
         self.pid_file.unlink(missing_ok=True)
+        return True
+
+    def _is_gone_within(self, seconds: float) -> bool:
+        # Not psutil's wait: a dead process that its new parent never reaps would count as alive.
+        deadline = time.monotonic() + seconds
+        while self.leftover() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
         return True
 
     def wait_ready(self, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> float:

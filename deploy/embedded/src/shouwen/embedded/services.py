@@ -13,7 +13,7 @@ from shouwen.contracts.catalogue import SERVICES, ServiceName
 from shouwen.embedded.errors import LauncherError
 from shouwen.embedded.process import Process, own_environment
 
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0  # seconds on an idle machine; a busy one needs patience
 STOP_SECONDS = 25.0
 TIMEOUT_SECONDS = 2.0
 # What an operator may set for all services from outside; all else is the launcher's to decide.

@@ -240,9 +240,10 @@ class Suite:
         if self.zipkin:
             jars("zipkin", self.say)
         for server in servers:
-            server.start()
+            if server is not self.zipkin:  # it starts beside the services, which need not wait for it
+                server.start()
         for server in servers:
-            if server is not self.zipkin:  # the services need not wait for it
+            if server is not self.zipkin:
                 self._wait(server)
         begun = time.monotonic()
         asynchronous.run(
@@ -255,6 +256,8 @@ class Suite:
     def _start_services(self) -> None:
         for service in self.services.values():
             service.start()
+        if self.zipkin:
+            self.zipkin.start()
         for service in self.services.values():
             self._wait(service)
         if self.zipkin:

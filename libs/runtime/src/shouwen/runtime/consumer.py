@@ -22,12 +22,12 @@ from faststream.kafka.message import FAKE_CONSUMER, KafkaAckableMessage
 
 from shouwen.runtime import metrics
 from shouwen.runtime.dead_letter import Record
-from shouwen.runtime.handling import Handling, may_pass
+from shouwen.runtime.handling import Handling
 from shouwen.runtime.kafka import KafkaCluster, quiet_client_logs
 from shouwen.runtime.settings import ServiceSettings
 from shouwen.runtime.subscriptions import Batch, Each, Subscriptions, UnknownFact
 from shouwen.runtime.supervision import Position
-from shouwen.runtime.unit_of_work import UnitOfWork
+from shouwen.runtime.unit_of_work import UnitOfWork, may_pass
 
 __all__ = ["Batch", "Consumer", "Each", "Subscriptions", "UnknownFact"]
 

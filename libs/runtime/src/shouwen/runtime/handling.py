@@ -20,10 +20,9 @@ from shouwen.contracts.catalogue import UnknownType
 from shouwen.contracts.event import MAX_BODY_BYTES, Attributes, BadEvent, CloudEvent, Event
 from shouwen.runtime import dead_letter, inbox, telemetry
 from shouwen.runtime.dead_letter import Record
-from shouwen.runtime.errors import Transient
 from shouwen.runtime.failpoint import failpoint
 from shouwen.runtime.subscriptions import Subscriptions, UnknownFact
-from shouwen.runtime.unit_of_work import Transaction, UnitOfWork, is_passing
+from shouwen.runtime.unit_of_work import Transaction, UnitOfWork, may_pass
 
 _log = structlog.stdlib.get_logger("shouwen.handling")
 
@@ -188,13 +187,6 @@ class Handling:
             event_type=event.type,
             attributes={"branch": event.data.branch, "case_id": identity if aggregate == "case" else None},
         )
-
-
-def may_pass(error: Exception) -> bool:
-    """Whether trying the same event again later may succeed, so that it must not be set aside."""
-    if isinstance(error, (Transient, ConnectionError, TimeoutError)):
-        return True
-    return not isinstance(error, OSError) and is_passing(error)
 
 
 def _unknown(body: bytes | None) -> UnknownFact:

@@ -332,28 +332,30 @@ class Service:
             return problem
 
     async def _observe(self) -> None:
-        """Measure lag, backlog and dead letters, and notice a consumer that stands still."""
         while True:
             await asyncio.sleep(OBSERVE_EVERY_SECONDS)
-            if await self._database_problem() is not None:
-                self._standstill.forget()
-                self._stuck = []
-                continue
-            positions = await self.positions()
-            for each in positions:
-                metrics.consumer_lag.set(
-                    each.lag,
-                    {"messaging.destination.name": each.stream, "messaging.destination.partition.id": each.partition},
-                )
-            self._stuck = self._standstill.observe(positions, time.monotonic())
-            for each in self._stuck:
-                _log.error(
-                    "a consumer stands still", stream=each.stream, partition=each.partition, position=each.position
-                )
-            backlog = await operations.backlog(self.work)
-            metrics.outbox_pending.set(backlog.pending)
-            metrics.outbox_age.set(backlog.oldest_age_seconds)
-            metrics.dead_letters_open.set(backlog.dead_letters)
+            await self.observe()
+
+    async def observe(self) -> None:
+        """Measure lag, backlog and dead letters, and notice a consumer that stands still."""
+        if await self._database_problem() is not None:
+            # A consumer that waits for the database stands still for a good reason; a restart would not help it.
+            self._standstill.forget()
+            self._stuck = []
+            return
+        positions = await self.positions()
+        for each in positions:
+            metrics.consumer_lag.set(
+                each.lag,
+                {"messaging.destination.name": each.stream, "messaging.destination.partition.id": each.partition},
+            )
+        self._stuck = self._standstill.observe(positions, time.monotonic())
+        for each in self._stuck:
+            _log.error("a consumer stands still", stream=each.stream, partition=each.partition, position=each.position)
+        backlog = await operations.backlog(self.work)
+        metrics.outbox_pending.set(backlog.pending)
+        metrics.outbox_age.set(backlog.oldest_age_seconds)
+        metrics.dead_letters_open.set(backlog.dead_letters)
 
 
 class _Server(uvicorn.Server):

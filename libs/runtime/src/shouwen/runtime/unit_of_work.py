@@ -49,6 +49,16 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, OSError)  # TimeoutError and ConnectionError are among them
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether trying the same work again later may succeed, wherever in it the error arose.
+
+    Unlike ``is_passing`` it does not take every OSError for a lost connection: a missing file stays missing.
+    """
+    if isinstance(error, (Transient, ConnectionError, TimeoutError)):
+        return True
+    return not isinstance(error, OSError) and is_passing(error)
+
+
 class Transaction:
     """One open transaction. ``now`` is the database's time at its start; ``principal`` the person, if one asked."""
 
@@ -63,6 +73,7 @@ class Transaction:
         self.now = now
         self.principal = principal
         self.outgoing: list[Outgoing] = []
+        self.has_emitted = False
         self._connection = connection
         self._source = source
 
@@ -129,10 +140,12 @@ class Transaction:
         self.outgoing.append(record)
 
     async def flush(self) -> None:
-        """Write what was emitted into the outbox; the unit of work does it before the commit."""
-        if self.outgoing:
+        """Write what was emitted so far into the outbox; the unit of work does it before the commit."""
+        records, self.outgoing = self.outgoing, []
+        if records:
+            self.has_emitted = True
             with _DatabaseErrors():
-                await outbox.add(self._connection, self.outgoing)
+                await outbox.add(self._connection, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +310,7 @@ class _Opening:
                 await self._inner.commit()
         finally:
             await self._pool.release(self._connection)
-        if self._transaction.outgoing:
+        if self._transaction.has_emitted:
             self._work.wake_relay()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from shouwen.runtime.errors import FieldProblem, ShouwenError
@@ -133,6 +133,18 @@ class ServiceSettings(BaseSettings):
             problem = FieldProblem(SECRETS_DIR, "the folder does not exist", "Create it or unset the variable")
             raise BadSettings((problem,))
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _takes_plain_seconds(cls, value: object, info: ValidationInfo) -> object:
+        """A duration may be given as a number of seconds; pydantic itself takes only ISO 8601 from a text."""
+        field = cls.model_fields.get(info.field_name or "")
+        if field is None or field.annotation is not timedelta or not isinstance(value, str):
+            return value
+        try:
+            return timedelta(seconds=float(value))
+        except (ValueError, OverflowError):
+            return value
 
     @field_validator("database_url", "worker_database_url", "migration_database_url")
     @classmethod

@@ -68,11 +68,14 @@ class Sender:
 
     async def _notice_lost(self) -> None:
         while True:
-            async with self.work.as_worker() as tx:
-                lost = await store.give_up_lost(tx)
-            for each in lost:
-                _log.warning("a delivery is uncertain: its sender stopped in the middle", delivery=str(each))
+            await _to_the_end(self._give_up_lost())
             await asyncio.sleep(_LOST_EVERY_SECONDS)
+
+    async def _give_up_lost(self) -> None:
+        async with self.work.as_worker() as tx:
+            lost = await store.give_up_lost(tx)
+        for each in lost:
+            _log.warning("a delivery is uncertain: its sender stopped in the middle", delivery=str(each))
 
     async def _send_one(self, connection: SmtpConnection) -> bool:
         async with self.work.as_worker() as tx:

@@ -1,11 +1,13 @@
 #!/bin/sh
 # A database and three roles for each service, as shouwen.runtime.migrate.provision makes them:
 # owner migrates, app serves requests of people, worker handles events. Runs once, on an empty data folder.
-# SERVICES: names, separated by spaces. Passwords: files /run/secrets/NAME_owner_password and so on.
+# SERVICES: names, separated by spaces. SECRETS_FOLDER: holds NAME_owner_password and so on, one text per file.
 set -eu
 
+secrets="${SECRETS_FOLDER:-/run/secrets}"
+
 secret() {
-    file="/run/secrets/$1"
+    file="$secrets/$1"
     [ -r "$file" ] || { echo "The secret $1 is missing: run deploy/make-secrets.sh" >&2; exit 1; }
     cat "$file"
 }

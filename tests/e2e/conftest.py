@@ -9,6 +9,7 @@ import httpx
 import pytest
 from support import Person
 
+from shouwen.contracts.catalogue import SERVICES
 from shouwen.embedded.home import Home
 from shouwen.embedded.ports import Ports
 from shouwen.embedded.suite import Suite
@@ -20,7 +21,7 @@ def suite() -> Iterator[Suite]:
     folder = Path(tempfile.mkdtemp(prefix="shouwen-e2e-"))
     folder.chmod(0o711)  # PostgreSQL's account must reach its data when root runs the tests
     settings = {"OTEL_BSP_SCHEDULE_DELAY": "500"}
-    environment = dict.fromkeys(("intake", "sla", "notify", "review"), settings)
+    environment: dict[str, dict[str, str]] = {name: settings for name in SERVICES}
     try:
         with Suite(Home(folder), ports=Ports.free(), environment=environment, say=print) as running:
             yield running

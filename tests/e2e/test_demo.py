@@ -4,7 +4,6 @@ import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from support import Person, until
@@ -31,11 +30,13 @@ async def test_the_demo_day_is_registered_timed_told_and_reconciles(
     assert "登记 42 件" in output
     assert "已超时" in output, "the letters received yesterday are late when they are registered"
 
-    async def marked() -> list[dict[str, Any]]:
-        cases = (await auditor.get("intake", "/api/cases", limit=200))["items"]
-        return [case for case in cases if "client_blacklisted" in case["marks"]]
+    async def marks() -> list[str]:
+        cases = (await auditor.get("intake", "/api/cases", branch="beijing", limit=200))["items"]
+        [case] = [case for case in cases if case["subject"] == "失信名单客户的投诉"]
+        detail = await auditor.get("intake", f"/api/cases/{case['number']}")
+        return [mark["mark"] for mark in detail["marks"]]
 
-    await until(marked, lambda found: len(found) == 1)
+    assert await until(marks, bool) == ["client_blacklisted"]
     assert await until_at_rest(suite.access, timeout=60)
     faults = [fault for finding in reconcile(await collect(suite.access)) for fault in finding.faults]
     assert not faults

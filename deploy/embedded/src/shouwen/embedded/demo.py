@@ -3,13 +3,13 @@
 Everything goes through the doors a user has: the REST APIs, and Kafka for what other group systems publish.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import Any, Literal
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 import yaml
@@ -19,8 +19,12 @@ from shouwen.contracts.catalogue import parse_data
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.contracts.publisher import publish
 from shouwen.embedded.access import Access
+from shouwen.embedded.reconcile import until_at_rest
 
 Step = Literal["assign", "reply", "plan", "resolve", "withdraw"]
+SETTLE_SECONDS = 60
+ZONE = ZoneInfo("Asia/Shanghai")
+"""The zone of all three branches."""
 PREFIXES = {"beijing": "bj", "chengdu": "cd", "shenzhen": "sz"}
 
 
@@ -208,7 +212,8 @@ class _Demo:
 
     async def summary(self, cases: Sequence[Mapping[str, Any]]) -> None:
         """What the other services made of the day, with links."""
-        await self._until_quiet()
+        if not await until_at_rest(self.access, timeout=SETTLE_SECONDS):
+            print(f"\n仍有事件在途 ({SETTLE_SECONDS} 秒后)；稍后可再查看")
         types = Counter(case["type"] for case in cases)
         print(f"\n登记 {len(cases)} 件: " + "，".join(f"{kind} {count}" for kind, count in types.most_common()))
         for subject in self.subjects:
@@ -238,18 +243,6 @@ class _Demo:
         response = await self.http.get(url, params={"subject": subject, "limit": 50}, headers=headers)
         return self._expect(response, 200)["items"]
 
-    async def _until_quiet(self) -> None:
-        """Wait until every service has handled what the day produced (a minute at most)."""
-        headers = self.access.headers("demo.auditor", [], ["group_auditor"])
-        for _ in range(120):
-            reports = [
-                self._expect(await self.http.get(f"{self.access.url(name)}/api/streams", headers=headers), 200)
-                for name in self.access.services
-            ]
-            if all(_is_quiet(report) for report in reports):
-                return
-            await asyncio.sleep(0.5)
-
     async def _post(
         self,
         service: str,
@@ -273,12 +266,8 @@ class _Demo:
         return response.json()
 
 
-def _is_quiet(report: Mapping[str, Any]) -> bool:
-    return report["outbox"]["pending"] == 0 and all(stream["lag"] == 0 for stream in report["streams"])
-
-
 def _due(clock: Mapping[str, Any]) -> str:
-    due = datetime.fromisoformat(clock["due_at"]).astimezone()
+    due = datetime.fromisoformat(clock["due_at"]).astimezone(ZONE)
     return f"{clock['target']} {due:%m-%d %H:%M}{'，已超时' if clock['breached'] else ''} [{clock['clause']}]"
 
 

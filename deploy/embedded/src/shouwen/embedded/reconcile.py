@@ -197,12 +197,12 @@ def _deliveries_finished(deliveries: Sequence[Item]) -> Finding:
 def _streams_at_rest(streams: Mapping[str, Item]) -> Finding:
     finding = Finding("outboxes are empty, consumers at the end, dead letters none", len(streams))
     for service, report in streams.items():
-        if report["outbox"]["pending"]:
-            finding.faults.append(f"{service}: {report['outbox']['pending']} events wait in the outbox")
+        if report["outbox_pending"]:
+            finding.faults.append(f"{service}: {report['outbox_pending']} events wait in the outbox")
         finding.faults += [
             f"{service}: {stream['lag']} events of {stream['stream']} are unread"
-            for stream in report["streams"]
-            if stream["lag"]
+            for stream in report["items"]
+            if stream["lag"] != 0
         ]
         if report["dead_letters"]:
             finding.faults.append(f"{service}: {report['dead_letters']} dead letters")

@@ -303,6 +303,8 @@ class Suite:
             }
         if self.mailbox and name == "notify":
             settings |= {
+                "SHOUWEN_INTAKE_URL": f"http://{self.host}:{self.ports.intake}",
+                "SHOUWEN_SLA_URL": f"http://{self.host}:{self.ports.sla}",
                 "SHOUWEN_SMTP_HOST": "127.0.0.1",
                 "SHOUWEN_SMTP_PORT": str(self.mailbox.port),
                 "SHOUWEN_MAIL_FROM": "shouwen@example.com",

@@ -3,6 +3,7 @@
 Only the infrastructure is started (`--only ''`), and Zipkin only where it matters: each start takes seconds.
 """
 
+import json
 import os
 import re
 import signal
@@ -135,6 +136,11 @@ def test_second_start_finds_the_data_and_interrupt_leaves_nothing(up: Callable[.
     second = up("--no-traces").ready()
     assert (second.home.path / "kafka" / "meta.properties").read_text() == cluster
     assert (second.home.secrets / "shouwen_admin_password").read_text() == password
+
+    noted = json.loads((second.home.run / "postgres.json").read_text())
+    os.kill(noted["pid"], signal.SIGKILL)
+    until(lambda: "postgres stopped by itself with exit code -9" in second.output)
+    until(lambda: "postgres started again" in second.output)
     second.process.terminate()
     assert second.ended() == 0, second.output
     assert second.servers() == []

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -213,12 +214,14 @@ def _print_places(state: State, home: Home) -> None:
 
 
 def _print_trial(state: State, home: Home) -> None:
+    shouwen = _own_name()
     own = "" if home.path == Path(DEFAULT).absolute() else f" --home {home.path}"
     print("What to try, in another terminal:")
     if state.services:
-        print(f"  shouwen demo{own}        plays a day of three branches; `shouwen status{own}` shows this page again")
+        print(f"  {shouwen} demo{own}    plays a day of three branches")
+        print(f"  {shouwen} status{own}  shows this page again")
     if "intake" in state.services and state.evaluation:
-        token = f"shouwen token{own} --person bj.clerk --branch beijing --role clerk"
+        token = f"{shouwen} token{own} --person bj.clerk --branch beijing --role clerk"
         print(
             "  curl -sS " + state.services["intake"] + "/api/cases -H 'Content-Type: application/json' \\\n"
             f'    -H "Authorization: Bearer $({token})" -H "Idempotency-Key: first-$(date +%s)" \\\n'
@@ -227,6 +230,15 @@ def _print_trial(state: State, home: Home) -> None:
             ' "requester": {"name": "张三", "phone": "13800000000", "relation": "dispatched_employee"}}\''
         )
     print("Ctrl-C stops everything.", flush=True)
+
+
+def _own_name() -> str:
+    """How this command is called from the current folder."""
+    program = Path(sys.executable).with_name("shouwen")
+    found = shutil.which("shouwen")
+    if found and Path(found).resolve() == program.resolve():
+        return "shouwen"
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _names(values: Sequence[str]) -> list[str]:

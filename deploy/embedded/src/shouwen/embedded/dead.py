@@ -31,7 +31,7 @@ class DeadLetters:
         """Print one line per dead letter, or say that there is none."""
         found = list(self._all(services or self._access.services))
         for name, item in found:
-            print(f"{name:<16} {item.get('failed_at') or item.get('received_at') or '':<32} {_about(item)}")
+            print(f"{name:<16} {item.get('failed_at', ''):<32} {_about(item)}")
         print(f"{len(found)} dead letters" if found else "No dead letters: every event was handled")
         if found:
             print("See one with `shouwen dead show NAME`; hand it back with `shouwen dead replay NAME` or `… --all`")
@@ -41,15 +41,27 @@ class DeadLetters:
         print(json.dumps(self._ask("GET", *_split(name)), indent=2, ensure_ascii=False))
 
     def replay(self, names: Sequence[str], services: Sequence[str], *, everything: bool) -> None:
-        """Hand dead letters back to their service."""
+        """Hand dead letters back to their service.
+
+        Raises:
+            LauncherError: none was named, or some failed again.
+        """
         chosen = [name for name, _ in self._all(services or self._access.services)] if everything else list(names)
         if not chosen and not everything:
             raise LauncherError("No dead letter was named", "Name them, as `shouwen dead replay sla/17`, or give --all")
+        failed = 0
         for name in chosen:
             service, identifier = _split(name)
-            self._ask("POST", service, f"{identifier}/replay")
-            print(f"{name} handed back to {service}")
-        print(f"{len(chosen)} handed back; what fails again is in the list again")
+            try:
+                self._ask("POST", service, f"{identifier}/replay")
+                print(f"{name} was handled by {service}")
+            except LauncherError as error:
+                failed += 1
+                print(f"{name}: {error}")
+        if failed:
+            raise LauncherError(
+                f"{failed} of {len(chosen)} dead letters stay", "Remove the cause, then replay them again"
+            )
 
     def _all(self, services: Iterable[str]) -> Iterable[tuple[str, Item]]:
         for service in services:
@@ -90,4 +102,6 @@ def _split(name: str) -> tuple[str, str]:
 def _about(item: Item) -> str:
     where = f"{item.get('topic') or item.get('stream') or '?'}[{item.get('partition')}]@{item.get('offset')}"
     kind = item.get("type") or item.get("event_type") or "unreadable"
-    return f"{kind} {where} {item.get('error') or item.get('reason') or ''}".strip()
+    why = item.get("detail") or item.get("error") or ""
+    # The text of a broken event may hold anything, also what would steer a terminal.
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in f"{kind} {where} {why}")

@@ -192,8 +192,12 @@ class Suite:
             watched.due = None
             watched.backoff = min(watched.backoff * 2, LONGEST_BACKOFF_SECONDS)
             watched.started = now
-            watched.server.start()
-            self.say(f"{process.name} started again (process {process.pid})")
+            try:
+                watched.server.start()
+            except (LauncherError, OSError) as error:
+                self.say(f"{process.name} cannot be started: {error}")
+            else:
+                self.say(f"{process.name} started again (process {process.pid})")
 
     def _servers(self) -> list[Server]:
         infrastructure: list[Server | None] = [self.postgres, self.kafka, self.zipkin, self.mailbox]

@@ -154,7 +154,9 @@ async def test_a_known_type_without_handler_is_passed_over(ledger: Running) -> N
 
 
 async def test_a_batch_handler_may_take_facts_of_unknown_types(ledger: Running) -> None:
-    known = CloudEvent.of(DisputeReported(branch="beijing", reported_at=NOW), source="/other", subject="dispute/7")
+    known = CloudEvent.of(
+        DisputeReported(branch="beijing", owner=None, reported_at=NOW), source="/other", subject="dispute/7"
+    )
     headers = {**dict(known.headers()), "ce_type": b"licence.expired.v1", "ce_id": b"unknown-1"}
     await ledger.publish_raw("group.v1", b"7", list(headers.items()), b'{"branch": "beijing", "any": [1, 2]}')
     await ledger.hears(known)

@@ -4,6 +4,7 @@ A case number of ``REFUSE``, ``BUG``, ``CONSTRAINT`` or ``AWAY`` makes its handl
 name of the notify service, whose stream it emits on.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -112,6 +113,10 @@ def routes(service: Service) -> APIRouter:
     return router
 
 
+async def cannot_succeed() -> None:
+    raise Refused("The directory file is not there.")
+
+
 def create(settings: LedgerSettings) -> Service:
     service = Service("notify", settings, migrations="ledger")
     subscriptions = Subscriptions()
@@ -120,4 +125,6 @@ def create(settings: LedgerSettings) -> Service:
     subscriptions.batch("group.v1", group_facts, accepts_unknown=True)
     service.hears(subscriptions)
     service.serves(routes(service))
+    if "LEDGER_FAILS" in os.environ:
+        service.prepares(cannot_succeed)
     return service

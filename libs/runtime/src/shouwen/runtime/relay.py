@@ -53,7 +53,8 @@ SHARE_EVERY_SECONDS = 2.0
 SEND_SECONDS = 30.0
 """Longest wait for acknowledgements; then the producer is replaced and the records are sent again."""
 LOOK_UP_SECONDS = 2.0
-_LONGEST_PAUSE_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 5.0
 _SHARD_LOCKS = 0x5348_0001
 _PRESENCE_LOCKS = 0x5348_0002
 
@@ -62,10 +63,6 @@ _log = structlog.stdlib.get_logger("shouwen.relay")
 
 class RecordTooLarge(Refused):
     """The brokers refuse a record of this size; raise the topic's max.message.bytes or emit less, then replay."""
-
-
-class _ProducerBroken(Exception):
-    """The producer's state is unknown; only a new one may go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +154,7 @@ class Relay:
         self._woken.set()
 
     async def _run(self) -> None:
-        pause = 0.2
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()
             try:
@@ -165,9 +162,9 @@ class Relay:
             except Exception as error:
                 # Whatever it is, the records are safe in the outbox, and somebody has to try again.
                 if time.monotonic() - began > _LONGEST_PAUSE_SECONDS * 2:
-                    pause = 0.2
+                    pause = _FIRST_PAUSE_SECONDS
                 self._problem = f"cannot send ({type(error).__name__})"
-                expected = isinstance(error, (KafkaError, _ProducerBroken)) or is_passing(error)
+                expected = isinstance(error, KafkaError) or is_passing(error)
                 log = _log.warning if expected else _log.error
                 log(
                     "the relay starts again",
@@ -219,19 +216,21 @@ class Relay:
                 await asyncio.wait_for(self._woken.wait(), IDLE_SECONDS)
             return
         rows = [_Row(row["seq"], Outgoing.of_row(row)) for row in found]
-        broken = await self._send(connection, self._producer, rows)
-        if broken is not None:
-            raise _ProducerBroken from broken
+        if not await self._send(connection, self._producer, rows):
+            await self._drop_producer()
 
     async def _send(
         self, connection: "asyncpg.Connection[asyncpg.Record]", producer: AIOKafkaProducer, rows: Sequence[_Row]
-    ) -> BaseException | None:
-        """Send a wave and delete what was acknowledged; returns the error after which the producer is of no use."""
+    ) -> bool:
+        """Send a wave and delete what was acknowledged; false when the producer is of no use any more.
+
+        After a failed batch its numbering has a gap, so the brokers would refuse whatever it sends next.
+        """
         by_stream: dict[str, list[_Row]] = {}
         for row in rows:
             by_stream.setdefault(row.outgoing.stream, []).append(row)
         sent: list[int] = []
-        broken: BaseException | None = None
+        usable = True
         for (stream, of_stream), result in zip(
             by_stream.items(),
             await asyncio.gather(*(self._send_stream(producer, *each) for each in by_stream.items())),
@@ -244,12 +243,12 @@ class Relay:
             if error is None:
                 self._blocked.pop(stream, None)
                 continue
-            broken = error if reached_broker else broken
+            usable = usable and not reached_broker
             await self._note_failure(stream, of_stream, acknowledged, error)
         failpoint("relay.after_send")
         if sent:
             await connection.execute(QUERIES.delete_outgoing, sent)
-        return broken
+        return usable
 
     async def _send_stream(
         self, producer: AIOKafkaProducer, stream: str, rows: Sequence[_Row]
@@ -328,8 +327,8 @@ class Relay:
             else:
                 self._singly.add(stream)
             return
-        _, pause = self._blocked.get(stream, (0.0, 0.25))
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        _, last = self._blocked.get(stream, (0.0, 0.0))
+        pause = _FIRST_PAUSE_SECONDS if acknowledged or not last else min(last * 2, _LONGEST_PAUSE_SECONDS)
         self._blocked[stream] = (time.monotonic() + pause, pause)
         _log.warning("a stream cannot be sent", stream=stream, error=type(error).__name__, pause_seconds=pause)
 

@@ -333,6 +333,22 @@ class Grounds:
         return {f"SHOUWEN_{name.upper()}": str(value) for name, value in self.values().items()}
 
     @asynccontextmanager
+    async def publishing(self) -> AsyncGenerator[Callable[[CloudEvent[Any]], Awaitable[None]]]:
+        """A function that publishes one event, for tests whose service runs in a process of its own."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
+        await producer.start()
+
+        async def publish(event: CloudEvent[Any]) -> None:
+            await producer.send_and_wait(
+                self.prefix + event.data.stream, value=event.body(), key=event.key, headers=event.headers()
+            )
+
+        try:
+            yield publish
+        finally:
+            await producer.stop()
+
+    @asynccontextmanager
     async def running(
         self, create: Callable[[S], Service], settings: type[S], **overrides: Any
     ) -> AsyncGenerator[Running]:

@@ -28,6 +28,8 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(3600)]
 
 MATTERS = int(os.environ.get("FAULT_MATTERS", "2000"))
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
+RATE = 12.0
+"""Matters per second: slow enough that the smallest load meets most of the faults."""
 SETTLE_SECONDS = 300
 
 FAILPOINTS: tuple[tuple[str, str], ...] = (
@@ -58,10 +60,9 @@ def suite() -> Iterator[Suite]:
 
 @pytest.mark.req("X-05", "S-16", "N-04", "I-01")
 async def test_no_kill_loses_an_event_or_tells_anyone_twice(suite: Suite, tmp_path: Path) -> None:
-    work = Load(matters=MATTERS, concurrency=8)
-    loading = asyncio.create_task(load.run(suite.access, work))
-    faults = asyncio.create_task(_tear_down_everything(suite, loading))
-    await asyncio.gather(loading, faults)
+    faults = asyncio.create_task(_tear_down_everything(suite))
+    work = Load(matters=MATTERS, rate=RATE, goes_on=lambda: not faults.done())
+    await asyncio.gather(load.run(suite.access, work), faults)
     assert work.repeated, "the faults came while requests were under way"
 
     assert await until_at_rest(suite.access, timeout=SETTLE_SECONDS), "the services did not come to rest"
@@ -69,34 +70,30 @@ async def test_no_kill_loses_an_event_or_tells_anyone_twice(suite: Suite, tmp_pa
     work.write(ledger)
     account = await collect(suite.access, ledger)
     findings = reconcile(account)
-    assert len(account.intents) == MATTERS
+    assert len(account.intents) >= MATTERS
     assert not [fault for finding in findings for fault in finding.faults]
     print(json.dumps({finding.check: finding.looked_at for finding in findings}, indent=1))
 
 
-async def _tear_down_everything(suite: Suite, loading: "asyncio.Task[None]") -> None:
-    """Each fault in turn, for as long as there is load; all of them at least ``ROUNDS`` times."""
+async def _tear_down_everything(suite: Suite) -> None:
+    """Each fault in turn, ``ROUNDS`` times; the load goes on until the last one."""
     chance = random.Random(7)  # noqa: S311 - a repeatable order, not a secret
     for _ in range(ROUNDS):
         for service, failpoint in FAILPOINTS:
-            _require(loading, f"{service} at {failpoint}")
             print(f"{service} kills itself at {failpoint}")
             await asyncio.to_thread(suite.services[service].stop)
             suite.services[service].start({"SHOUWEN_FAILPOINT": failpoint})
             await _until_dead(suite, service)
             await asyncio.to_thread(suite.restart, service)
         for service in SERVICES:
-            _require(loading, f"kill {service}")
             print(f"kill -9 {service}")
             await asyncio.sleep(chance.uniform(0.2, 1.5))  # a random moment, not a wait
             await asyncio.to_thread(suite.services[service].kill)
             await asyncio.to_thread(suite.restart, service)
-        _require(loading, "postgres")
         print("PostgreSQL stops without a shutdown")
         assert suite.postgres
         await asyncio.to_thread(suite.postgres.stop, "immediate")
         await asyncio.to_thread(_start, suite.postgres)
-        _require(loading, "kafka")
         print("the broker is killed")
         assert suite.kafka
         await asyncio.to_thread(suite.kafka.kill)
@@ -106,11 +103,6 @@ async def _tear_down_everything(suite: Suite, loading: "asyncio.Task[None]") -> 
 def _start(server: Server) -> None:
     server.start()
     server.wait_ready()
-
-
-def _require(loading: "asyncio.Task[None]", fault: str) -> None:
-    assert not loading.done() or loading.exception() is None, "the load failed"
-    assert not loading.done(), f"the load ended before the fault {fault!r}; raise FAULT_MATTERS"
 
 
 async def _until_dead(suite: Suite, service: str, *, seconds: float = 90) -> None:

@@ -8,7 +8,7 @@ It stops by itself when the matters are done, or with ``LoadFailed`` when a requ
 import asyncio
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,10 +42,12 @@ class Load:
     """What is to be done, and what was done.
 
     ``late_share`` is the part of the matters that were received 26 hours ago, so that their day is already over;
-    ``rate`` is matters per second, or None for as fast as they are answered.
+    ``rate`` is matters per second, or None for as fast as they are answered. After ``matters`` it goes on for as long
+    as ``goes_on`` says so: a fault test needs load until its last fault.
     """
 
     matters: int
+    goes_on: Callable[[], bool] = lambda: False
     concurrency: int = 8
     seed: int = 1
     late_share: float = 0.2
@@ -69,12 +71,7 @@ async def run(access: Access, load: Load) -> None:
     Raises:
         LoadFailed: see the class.
     """
-    chance = random.Random(load.seed)  # noqa: S311 - a repeatable script, not a secret
-    script = [
-        (_matter(chance, load), _steps(chance, load), str(UUID(int=chance.getrandbits(128))))
-        for _ in range(load.matters)
-    ]
-    queue = iter(enumerate(script))
+    queue = enumerate(_script(load))
     load.started = perf_counter()
     limits = httpx.Limits(max_connections=load.concurrency, max_keepalive_connections=load.concurrency)
     async with httpx.AsyncClient(timeout=30, limits=limits) as http:
@@ -89,6 +86,15 @@ async def run(access: Access, load: Load) -> None:
             for _ in range(load.concurrency):
                 group.create_task(worker())
     load.seconds = perf_counter() - load.started
+
+
+def _script(load: Load) -> Iterator[tuple[dict[str, Any], Sequence[str], str]]:
+    """Matter, steps and idempotency key of each registration; the same for the same seed, but for the times."""
+    chance = random.Random(load.seed)  # noqa: S311 - a repeatable script, not a secret
+    done = 0
+    while done < load.matters or load.goes_on():
+        done += 1
+        yield _matter(chance, load), _steps(chance, load), str(UUID(int=chance.getrandbits(128)))
 
 
 def _matter(chance: random.Random, load: Load) -> dict[str, Any]:

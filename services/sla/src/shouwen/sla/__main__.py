@@ -1,7 +1,172 @@
-"""``python -m shouwen.sla`` serves."""
+"""``python -m shouwen.sla`` serves; ``python -m shouwen.sla explain …`` explains a deadline, offline."""
 
-from shouwen.sla.app import create
-from shouwen.sla.settings import SlaSettings
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from shouwen.runtime.errors import Invalid, ShouwenError
+from shouwen.sla import gateways
+from shouwen.sla.domain.calendar import Schedule, Timetable, office_hours
+from shouwen.sla.domain.instant import SECOND, moment
+from shouwen.sla.domain.offline import Explanation, Instruction, explain_target, find_target
+
+_DOINGS = ("pause", "resume", "stop", "cancel")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve, or explain; the answer is the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if not given:
+        from shouwen.sla.app import create
+        from shouwen.sla.settings import SlaSettings
+
+        create(SlaSettings()).run()  # pyright: ignore[reportCallIssue] (the environment gives the values)
+        return 0
+    options = _parser().parse_args(given)
+    try:
+        sys.stdout.write(_explained(options))
+    except ShouwenError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m shouwen.sla", description="Without a command: serve.")
+    explain = parser.add_subparsers(required=True).add_parser("explain", help="why a deadline is when it is, offline")
+    explain.add_argument("--pack", required=True)
+    explain.add_argument("--policy", required=True)
+    explain.add_argument("--target", required=True)
+    explain.add_argument("--start", required=True, help="ISO 8601 with offset, as 2026-11-20T09:00:00+08:00")
+    explain.add_argument("--due", help="the agreed time, for targets without a limit of their own")
+    explain.add_argument("--facts", help='JSON lines: {"at": …, "do": "pause|resume|stop|cancel", "reason": …}')
+    explain.add_argument("--schedule", help="YAML file of working hours; without it office hours in China")
+    explain.add_argument("--branch", help="take the zone of this branch from SHOUWEN_DIRECTORY_FILE")
+    explain.add_argument("--now", help="the instant to judge a breach at; without it the present")
+    explain.add_argument("--format", choices=("json", "text"), default="text")
+    return parser
+
+
+def _explained(options: argparse.Namespace) -> str:
+    pack, target = find_target(gateways.shipped_packs(), options.pack, options.policy, options.target)
+    timetable = Timetable(_schedule(options))
+    explanation = explain_target(
+        pack,
+        target,
+        start=_instant(options.start, "start"),
+        due=None if options.due is None else _instant(options.due, "due"),
+        instructions=[] if options.facts is None else _facts(options.facts),
+        timetable=timetable,
+    )
+    now = datetime.now(UTC) if options.now is None else _instant(options.now, "now")
+    shown = _shown(explanation, timetable, now)
+    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n" if options.format == "json" else _text(shown)
+
+
+def _schedule(options: argparse.Namespace) -> Schedule:
+    if options.schedule is not None:
+        return gateways.schedule_of(Path(options.schedule))
+    if options.branch is None:
+        return office_hours()
+    directory = os.environ.get("SHOUWEN_DIRECTORY_FILE")
+    if not directory:
+        raise Invalid("is not set.", field="SHOUWEN_DIRECTORY_FILE", remedy="Set it, or leave --branch out.")
+    for branch in gateways.branches_of(Path(directory)):
+        if branch.branch == options.branch:
+            return office_hours(branch.time_zone)
+    raise Invalid(f"The directory has no branch {options.branch}.", field="branch", remedy="Correct the code.")
+
+
+def _instant(text: object, field: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Invalid(
+            "is not a time with an offset.", field=field, remedy="Write ISO 8601, as 2026-11-20T09:00:00+08:00."
+        )
+    return at
+
+
+def _facts(name: str) -> list[Instruction]:
+    instructions: list[Instruction] = []
+    for number, line in enumerate(gateways.text_of(Path(name), "facts").splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{name}:{number}"
+        try:
+            fact: Any = json.loads(line)
+        except ValueError:
+            fact = None
+        if not isinstance(fact, dict):
+            raise Invalid("is not a JSON object.", field=where, remedy='Write {"at": "…", "do": "pause"}.')
+        if fact.get("do") not in _DOINGS:
+            raise Invalid("is not known.", field=f"{where}: do", remedy=f"Use one of {', '.join(_DOINGS)}.")
+        instructions.append(
+            Instruction(_instant(fact.get("at"), f"{where}: at"), fact["do"], fact.get("reason"), fact.get("by"))
+        )
+    return instructions
+
+
+def _shown(explanation: Explanation, timetable: Timetable, now: datetime) -> dict[str, Any]:
+    def local(at: int | None) -> str | None:
+        return None if at is None else moment(at).astimezone(timetable.zone).isoformat()
+
+    clock = explanation.clock
+    return {
+        "pack": clock.target.pack,
+        "pack_version": clock.target.version,
+        "policy": clock.target.policy,
+        "target": clock.target.name,
+        "clause": clock.target.clause_text,
+        "state": "scheduled" if clock.state == "running" and moment(clock.started_at) > now else clock.state,
+        "breached": clock.is_breached(now),
+        "started_at": local(clock.started_at),
+        "due_at": local(clock.due_at) if clock.deadline_stands else None,
+        "ended_at": local(clock.ended_at),
+        "provisional": clock.provisional,
+        "limit_seconds": clock.allowance.amount / SECOND,
+        "remaining_seconds": explanation.remaining / SECOND,
+        "firings": [
+            {"kind": step.kind, "at": local(step.at), "level": step.level, "role": step.role}
+            for step in explanation.firings
+        ],
+        "segments": [
+            {
+                "kind": segment.kind,
+                "from": local(segment.starts),
+                "to": local(segment.ends),
+                "counted_seconds": segment.counted / SECOND,
+                "reason": segment.reason,
+                "by": segment.by,
+            }
+            for segment in explanation.segments
+        ],
+    }
+
+
+def _text(shown: dict[str, Any]) -> str:
+    lines = [
+        f"{shown['pack']} {shown['policy']} {shown['target']} [{shown['clause']}]",
+        f"{shown['state']}{', breached' if shown['breached'] else ''}",
+        f"started {shown['started_at']}",
+        f"due     {shown['due_at'] or 'paused'}{' (provisional)' if shown['provisional'] else ''}",
+    ]
+    lines += [
+        f"  {each['kind']:<11} {each['from']}  {each['to'] or '…':<25}  {each['counted_seconds']:>9.0f} s  "
+        f"{each['reason'] or ''}".rstrip()
+        for each in shown["segments"]
+    ]
+    lines.append(f"  {'limit':<65}  {shown['limit_seconds']:>9.0f} s")
+    lines += [f"{each['kind']:<13} {each['at']} {each['role'] or ''}".rstrip() for each in shown["firings"]]
+    return "\n".join(lines) + "\n"
+
 
 if __name__ == "__main__":
-    create(SlaSettings()).run()  # pyright: ignore[reportCallIssue] (the environment gives the values)
+    sys.exit(main())

@@ -8,8 +8,10 @@ from pydantic import ValidationError
 
 from shouwen.contracts.directory import BranchDescribed, DirectoryFile
 from shouwen.runtime.errors import Invalid
+from shouwen.sla.domain.calendar import Schedule
 from shouwen.sla.domain.pack import Pack
 from shouwen.sla.domain.pack_file import read_pack
+from shouwen.sla.domain.schedule_file import read_schedule
 
 
 def shipped_packs() -> list[Pack]:
@@ -23,20 +25,43 @@ def shipped_packs() -> list[Pack]:
     return [read_pack(file.read_text(encoding="utf-8"), file=f"packs/{file.name}") for file in files]
 
 
+def text_of(file: Path, field: str) -> str:
+    """A file's text.
+
+    Raises:
+        Invalid: it cannot be read; ``field`` says which setting or option named it.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(
+            f"{file.name} cannot be read ({type(error).__name__}).", field=field, remedy="Name a readable UTF-8 file."
+        ) from None
+
+
+def schedule_of(file: Path) -> Schedule:
+    """The working hours that a schedule file describes.
+
+    Raises:
+        BadFile: a field in it is wrong.
+        Invalid: it cannot be read.
+    """
+    return read_schedule(text_of(file, "schedule"), file=file.name)
+
+
 def branches_of(directory_file: Path) -> list[BranchDescribed]:
     """The branches that a directory file describes.
 
     Raises:
         Invalid: the file cannot be read, or a field in it is wrong.
     """
+    text = text_of(directory_file, "SHOUWEN_DIRECTORY_FILE")
     try:
-        content = yaml.safe_load(directory_file.read_text(encoding="utf-8"))
+        content = yaml.safe_load(text)
         directory = DirectoryFile.model_validate(content)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError:
         raise Invalid(
-            f"{directory_file.name} cannot be read ({type(error).__name__}).",
-            field="SHOUWEN_DIRECTORY_FILE",
-            remedy="Name a readable YAML file.",
+            f"{directory_file.name} is not YAML.", field="SHOUWEN_DIRECTORY_FILE", remedy="Correct the YAML."
         ) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]

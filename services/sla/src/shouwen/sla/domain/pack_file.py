@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from shouwen.contracts.catalogue import BY_TYPE
-from shouwen.runtime.errors import FieldProblem, Invalid
 from shouwen.sla.domain.allowance import UNITS
 from shouwen.sla.domain.fact import EVENT_TIME
 from shouwen.sla.domain.pack import FieldTest, Pack, PackDocument, PolicyPart, TargetPart, TriggerPart, resolve
-
-Path = tuple[str | int, ...]
+from shouwen.sla.domain.yaml_text import BadFile, Mistake, Path, YamlText
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +28,8 @@ EventTypes = Mapping[str, Mapping[str, EventField]]
 """The fields of each event type that packs may name."""
 
 
-@dataclass(frozen=True, slots=True)
-class PackProblem:
-    """One mistake in a pack."""
-
-    file: str
-    line: int
-    field: str
-    problem: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.field}: {self.problem} {self.remedy}"
-
-
-class BadPack(Invalid):
+class BadPack(BadFile):
     """The pack is not valid."""
-
-    def __init__(self, mistakes: Sequence[PackProblem]) -> None:
-        self.mistakes = tuple(mistakes)
-        first = self.mistakes[0]
-        super().__init__("\n".join(map(str, self.mistakes)), field=first.field, remedy=None)
-        self.remedy = first.remedy
-
-    def __str__(self) -> str:
-        return self.detail
-
-    @property
-    def problems(self) -> tuple[FieldProblem, ...]:
-        """Each mistake, with its line."""
-        return tuple(
-            FieldProblem(each.field, f"{each.file}:{each.line}: {each.problem}", each.remedy) for each in self.mistakes
-        )
 
 
 @cache
@@ -93,101 +60,31 @@ def read_pack(text: str, *, file: str = "pack", event_types: EventTypes | None =
         BadPack: with every mistake found.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line, problem = _yaml_problem(error)
-        raise BadPack([PackProblem(file, line, "yaml", problem, "Correct the YAML.")]) from None
-    lines: dict[Path, int] = {(): 1}
-    mistakes: list[PackProblem] = []
-    if root is not None:
-        _note_lines(root, (), lines, file, mistakes)
+        source = YamlText(text, file)
+    except BadFile as error:
+        raise BadPack(error.mistakes) from None
     try:
-        document = PackDocument.model_validate(content)
+        document = PackDocument.model_validate(source.content)
     except ValidationError as error:
-        mistakes.extend(_shape_problem(file, lines, each) for each in error.errors(include_url=False))
-        raise BadPack(_in_order(mistakes)) from None
-    checker = _Checker(file, lines, event_types or suite_event_types())
+        found = source.validation_mistakes(error, {"unit": f"Use one of {', '.join(UNITS)}."}, _SEE_DOCS)
+        raise BadPack([*source.mistakes, *found]) from None
+    checker = _Checker(source, event_types or suite_event_types())
     checker.check(document)
-    mistakes.extend(checker.mistakes)
-    if mistakes:
-        raise BadPack(_in_order(mistakes))
+    if mistakes := [*source.mistakes, *checker.mistakes]:
+        raise BadPack(mistakes)
     return resolve(checker.with_instants(document))
 
 
-def _in_order(mistakes: list[PackProblem]) -> list[PackProblem]:
-    return sorted(dict.fromkeys(mistakes), key=lambda each: each.line)
-
-
-def _yaml_problem(error: Exception) -> tuple[int, str]:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return error.problem_mark.line + 1, f"{error.problem or 'the text cannot be read'}."
-    return 1, "the text cannot be read."
-
-
-def _note_lines(node: yaml.Node, path: Path, lines: dict[Path, int], file: str, mistakes: list[PackProblem]) -> None:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = str(key.value)
-            line = key.start_mark.line + 1
-            if name in seen:
-                mistakes.append(
-                    PackProblem(file, line, _dotted((*path, name)), "stands twice.", "Keep one of both entries.")
-                )
-            seen.add(name)
-            lines[(*path, name)] = line
-            _note_lines(value, (*path, name), lines, file, mistakes)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _note_lines(value, (*path, index), lines, file, mistakes)
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(map(str, path)) or "pack"
-
-
-_REMEDIES = {
-    "missing": "Add it.",
-    "extra_forbidden": "Remove it, or correct its spelling.",
-    "literal_error": "Use one of the values named.",
-    "greater_than_equal": "Correct the number.",
-    "less_than_equal": "Correct the number.",
-    "int_parsing": "Write a whole number.",
-    "int_type": "Write a whole number.",
-    "string_pattern_mismatch": "Use lower-case letters, digits and _ (in a pack's name: -).",
-    "too_short": "Add at least one entry.",
-    "date_from_datetime_parsing": "Write it as 2026-01-01.",
-}
-
-
-def _shape_problem(file: str, lines: Mapping[Path, int], error: Any) -> PackProblem:
-    path: Path = tuple(part for part in error["loc"] if part != "[key]")
-    known = path
-    while known not in lines:
-        known = known[:-1]
-    # Pydantic names the alternatives of a union in the path; what the file does not have is left out, but for the
-    # missing field itself.
-    shown = (*known, path[-1]) if error["type"] == "missing" and known != path else known
-    if error["type"] == "extra_forbidden":
-        shown = path if path in lines else shown
-    problem = str(error["msg"]).removeprefix("Value error, ")
-    problem = "has to be given" if error["type"] == "missing" else problem[:1].lower() + problem[1:]
-    remedy = _REMEDIES.get(error["type"], "See docs/packs.md for the form of a pack.")
-    if known and known[-1] == "unit":
-        remedy = f"Use one of {', '.join(UNITS)}."
-    return PackProblem(file, lines[known], _dotted(shown), f"{problem}.", remedy)
+_SEE_DOCS = "See docs/packs.md for the form of a pack."
 
 
 class _Checker:
     """What the shape alone cannot tell: events exist, fields exist, limits and warnings make sense."""
 
-    def __init__(self, file: str, lines: Mapping[Path, int], event_types: EventTypes) -> None:
-        self._file = file
-        self._lines = lines
+    def __init__(self, source: YamlText, event_types: EventTypes) -> None:
+        self._source = source
         self._event_types = event_types
-        self.mistakes: list[PackProblem] = []
+        self.mistakes: list[Mistake] = []
 
     def check(self, document: PackDocument) -> None:
         """Note every mistake."""
@@ -265,7 +162,7 @@ class _Checker:
 
     def _triggers(self, triggers: Sequence[TriggerPart], at: Path) -> None:
         for index, trigger in enumerate(triggers):
-            path = (*at, index) if (*at, index) in self._lines else at
+            path = (*at, index) if self._source.has((*at, index)) else at
             fields = self._event_types.get(trigger.event)
             if fields is None:
                 self._add(path, "event", f"{trigger.event} is not a known event type", self._nearest(trigger.event))
@@ -306,8 +203,4 @@ class _Checker:
         return f"Use one of {', '.join(names)}." if names else "The event tells no time of its own."
 
     def _add(self, path: Path, field: str, problem: str, remedy: str) -> None:
-        full = (*path, *field.split("."))
-        known = full
-        while known not in self._lines:
-            known = known[:-1]
-        self.mistakes.append(PackProblem(self._file, self._lines[known], _dotted(full), f"{problem}.", remedy))
+        self.mistakes.append(self._source.mistake((*path, *field.split(".")), problem, remedy))

@@ -21,7 +21,7 @@ def suite() -> Iterator[Suite]:
     folder = Path(tempfile.mkdtemp(prefix="shouwen-e2e-"))
     folder.chmod(0o711)  # PostgreSQL's account must reach its data when root runs the tests
     settings = {"OTEL_BSP_SCHEDULE_DELAY": "500"}
-    environment: dict[str, dict[str, str]] = {name: settings for name in SERVICES}
+    environment = dict.fromkeys(SERVICES, settings)
     try:
         with Suite(Home(folder), ports=Ports.free(), environment=environment, say=print) as running:
             yield running

@@ -20,7 +20,7 @@ def create(settings: SlaSettings) -> Service:
         if settings.directory_file is None:
             return
         async with service.work.as_worker() as tx:
-            await handlers.learn_branches(gateways.branches_of(settings.directory_file), tx, policies)
+            await handlers.learn_directory_file(gateways.branches_of(settings.directory_file), tx, policies)
 
     service.prepares(learn_directory)
     service.hears(subscribers.subscriptions(policies))

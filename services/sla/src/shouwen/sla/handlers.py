@@ -33,18 +33,22 @@ async def describe_branch(event: CloudEvent[BranchDescribed], tx: Transaction, p
     Raises:
         UnknownPack: it composes one that is not here.
     """
-    await learn_branches([event.data], tx, policies)
+    await _learn(event.data, tx, policies, from_file=False)
 
 
-async def learn_branches(branches: Iterable[BranchDescribed], tx: Transaction, policies: Policies) -> None:
-    """Keep branches as the directory describes them.
+async def learn_directory_file(branches: Iterable[BranchDescribed], tx: Transaction, policies: Policies) -> None:
+    """Learn the branches of the directory file, as far as the directory stream has not told of them.
 
     Raises:
         UnknownPack: one of them composes a pack that is not here.
     """
     for branch in branches:
-        policies.check(Branch(branch.branch, branch.time_zone, branch.packs))
-        await store.save_branch(tx, branch)
+        await _learn(branch, tx, policies, from_file=True)
+
+
+async def _learn(branch: BranchDescribed, tx: Transaction, policies: Policies, *, from_file: bool) -> None:
+    policies.check(Branch(branch.branch, branch.time_zone, branch.packs))
+    await store.save_branch(tx, branch, from_file=from_file)
 
 
 async def hear(events: Sequence[CloudEvent[Event]], tx: Transaction, policies: Policies) -> None:

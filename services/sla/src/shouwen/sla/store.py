@@ -60,9 +60,10 @@ class Fired:
     fired_at: datetime
 
 
-async def save_branch(tx: Transaction, branch: BranchDescribed) -> None:
-    """Keep a branch as it was last described."""
-    await tx.execute(QUERIES.save_branch, branch.branch, branch.name, branch.time_zone, list(branch.packs))
+async def save_branch(tx: Transaction, branch: BranchDescribed, *, from_file: bool) -> None:
+    """Keep a branch as it was last described; what the stream told stands above the directory file."""
+    packs = list(branch.packs)
+    await tx.execute(QUERIES.save_branch, branch.branch, branch.name, branch.time_zone, packs, from_file)
 
 
 async def get_branches(tx: Transaction, codes: Iterable[str]) -> dict[str, Branch]:

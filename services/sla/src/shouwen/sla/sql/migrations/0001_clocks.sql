@@ -1,11 +1,14 @@
 -- Branches, what was heard about each subject, and the clocks that follow from it.
 -- Each row stands in a branch; people reach their own branches only (shouwen_may_see), the event path reaches all.
 
+-- The branches of the directory, with their zone and packs. from_file: known only from the directory file so far;
+-- what the directory stream tells wins over it.
 CREATE TABLE branch (
     branch    text PRIMARY KEY,
     name      text NOT NULL,
     time_zone text NOT NULL,
-    packs     text[] NOT NULL
+    packs     text[] NOT NULL,
+    from_file boolean NOT NULL
 );
 
 -- One row per subject: its lock keeps two transactions from working on the clocks of one subject at once.

@@ -52,10 +52,6 @@ _EXIT_SETTINGS = 2
 _log = structlog.stdlib.get_logger("shouwen.service")
 
 
-class StartRefused(Exception):
-    """The service cannot start, and trying again will not help."""
-
-
 class Service:
     """One service: its parts, and their life.
 
@@ -127,7 +123,8 @@ class Service:
         """Start everything but the HTTP server; returns when all of it runs. Waits while servers are down.
 
         Raises:
-            StartRefused: the settings, the migrations or a preparing step make a start impossible.
+            MigrationRefused: the database and this release do not fit together.
+            Exception: what a preparing step raises, unless waiting may help.
         """
         telemetry.setup(self.name)
         metrics.setup(self.name)
@@ -171,6 +168,9 @@ class Service:
         """Be this service's process: serve until SIGTERM or SIGINT, then stop gracefully. Ends the process."""
         logs.setup(self.name, self.settings.log_level)
         try:
+            # Here too, so that a wrong exporter is said before anything runs.
+            telemetry.setup(self.name)
+            metrics.setup(self.name)
             factory = _loop_factory()
             with asyncio.Runner(loop_factory=factory) as runner:
                 code = runner.run(self._serve())
@@ -336,8 +336,12 @@ class Service:
             await asyncio.sleep(OBSERVE_EVERY_SECONDS)
             await self.observe()
 
-    async def observe(self) -> None:
-        """Measure lag, backlog and dead letters, and notice a consumer that stands still."""
+    async def observe(self, now: float | None = None) -> None:
+        """Measure lag, backlog and dead letters, and notice a consumer that stands still.
+
+        Args:
+            now: seconds of a monotonic clock; without it the present.
+        """
         if await self._database_problem() is not None:
             # A consumer that waits for the database stands still for a good reason; a restart would not help it.
             self._standstill.forget()
@@ -349,7 +353,7 @@ class Service:
                 each.lag,
                 {"messaging.destination.name": each.stream, "messaging.destination.partition.id": each.partition},
             )
-        self._stuck = self._standstill.observe(positions, time.monotonic())
+        self._stuck = self._standstill.observe(positions, time.monotonic() if now is None else now)
         for each in self._stuck:
             _log.error("a consumer stands still", stream=each.stream, partition=each.partition, position=each.position)
         backlog = await operations.backlog(self.work)

@@ -79,7 +79,7 @@ class Receiver:
         self.mails.append(BytesParser(policy=policy.default).parsebytes(content))
         if self.hangs_up:
             self.hangs_up -= 1
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 OK"
 

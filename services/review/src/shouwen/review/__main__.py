@@ -1,7 +1,8 @@
-"""``python -m shouwen.review``: the service as a process."""
+"""``python -m shouwen.review``: the review service as a process."""
 
 from shouwen.review.app import create
 from shouwen.review.settings import ReviewSettings
 from shouwen.runtime.service import main
 
-main(create, ReviewSettings)
+if __name__ == "__main__":
+    main(create, ReviewSettings)

@@ -1,4 +1,4 @@
-"""What the review service consists of."""
+"""What review consists of."""
 
 from shouwen.review import http, subscribers
 from shouwen.review.settings import ReviewSettings
@@ -11,5 +11,5 @@ def create(settings: ReviewSettings) -> Service:
     service = Service("review", settings)
     protection = Protection(keys=service.keys, hash_key=service.hash_key, seal=service.seal)
     service.hears(subscribers.subscriptions(protection))
-    service.serves(http.routes(service.work, protection))
+    service.serves(http.routes(service.work, protection, time_zone=settings.time_zone))
     return service

@@ -1,321 +1,315 @@
 """What review does: each function loads, lets the domain decide, saves, and emits. None commits or publishes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from uuid import UUID
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+from uuid import UUID, uuid5
 
 from shouwen.contracts.case import CaseRegistered
-from shouwen.contracts.client import ClientBlacklisted, ClientDelisted, ClientRegistered, ClientScreened, Hit
+from shouwen.contracts.client import ClientRegistered, ClientScreened, Hit
 from shouwen.contracts.event import CloudEvent
 from shouwen.review import store
-from shouwen.review.domain.entry import EntryState, ListEntry
-from shouwen.review.domain.identifiers import Kind, checked_identifier
-from shouwen.review.store import Client, EntryFact, FiledEntry, Protection, Screening
+from shouwen.review.domain import identity, listing, naming, registration, screening
+from shouwen.review.domain.identity import Kind
+from shouwen.review.domain.listing import DECIDERS, PROPOSERS, Entry
+from shouwen.review.domain.registration import Client, Form, KnownClient, ListedClient, local_date
+from shouwen.review.store import FiledClient, FiledEntry, Particulars, Protection, Step
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
 from shouwen.runtime.errors import Invalid, NotFound, Refused
 from shouwen.runtime.ids import new_id
 from shouwen.runtime.unit_of_work import Transaction
 
-STAFF = ("clerk", "manager", "department_head", "coordinator", "general_manager")
-DECIDERS = ("manager", "general_manager")
-
-
-class ConsentMissing(Invalid):
-    """The client's consent comes before the check of its data (002 六3)."""
-
-    def __init__(self) -> None:
-        super().__init__(field="consent", remedy="Ask the client, and register with consent: true.")
-
-
-class AlreadyOnFile(Refused):
-    """The branch has this client on file."""
-
-    def __init__(self, number: str) -> None:
-        super().__init__(
-            f"The branch has this client on file under {number}.", field="identifier", remedy="Use that registration."
-        )
-
-
-class AlreadyProposed(Refused):
-    """The client stands on the list, or was proposed for it, already."""
-
-    def __init__(self) -> None:
-        super().__init__(field="identifier", remedy="GET /api/list-entries?identifier=… shows the entry.")
+Decision = Literal["confirm", "lift", "reject"]
 
 
 class NoSuchClient(NotFound):
-    """There is no client of this id, or it is not of your branch."""
+    """There is no such client, or it is not of your branch."""
 
 
 class NoSuchEntry(NotFound):
-    """There is no list entry of this id, or it is not your branch's to decide."""
+    """There is no such entry, or it is not of your branch."""
+
+
+class AlreadyOnList(Refused):
+    """An entry for this identifier is open already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This client is on the list already, or somebody has proposed it.",
+            field="identifier",
+            remedy="GET /api/list-entries shows the entry; a proposal of another branch shows when it is confirmed.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
-    """A name and an identifier in the clear."""
+class Proposal:
+    """Why a client should be on the list. Either ``client_id``, or ``identifier`` and ``name``.
 
-    name: str
-    identifier: str
+    ``reason`` is for the persons who decide; ``reason_code`` travels to the other services.
+    """
+
+    branch: str | None
+    reason_code: str
+    reason: str
+    client_id: UUID | None = None
+    identifier: str | None = None
+    name: str | None = None
+    kind: Kind | None = None
 
 
-# --- clients on file ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An entry with its history."""
+
+    filed: FiledEntry
+    steps: Sequence[Step]
 
 
-async def register_client(
-    tx: Transaction, particulars: Particulars, *, branch: str, kind: Kind, consent: bool, protection: Protection
-) -> Client:
-    """Put a client on file under a number (002 六2).
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether somebody may be served: ``identifier_valid`` is None when no identifier was given."""
+
+    hits: tuple[Hit, ...]
+    identifier_valid: bool | None
+
+
+# --- clients --------------------------------------------------------------------------------------------------------
+
+
+async def register_client(tx: Transaction, form: Form, *, protection: Protection, time_zone: str) -> FiledClient:
+    """Put a client on file under a numbered form (V-01; 002 六2).
 
     Raises:
         Forbidden: the caller may not register, or not in this branch.
-        BadIdentifier: the identifier is mistyped.
-        ConsentMissing: the client has not agreed.
-        AlreadyOnFile: the branch has it already.
+        NoConsent, BadIdentifier, Invalid: the form is wrong.
+        KnownClient: the branch has the client on file already.
+        ListedClient: the client is on the list of dishonest clients.
     """
-    person = _staff(tx, STAFF)
-    person.require_branch(branch)
-    if not consent:
-        raise ConsentMissing
-    identifier = checked_identifier(particulars.identifier, kind)
-    identifier_hash = protection.hash(identifier)
-    if known := await store.client_by_identifier(tx, branch=branch, identifier_hash=identifier_hash):
-        raise AlreadyOnFile(known.number)
-    position = await store.take_number(tx, branch=branch, year=tx.now.year)
+    principal = _person(tx)
+    principal.require_role(*PROPOSERS)
+    principal.require_branch(form.branch)
+    today = local_date(tx.now, time_zone)
+    form = registration.check(form, today=today)
+    identifier_hash = protection.hash(form.identifier)
+    if standing := await store.same_identifier(tx, [identifier_hash]):
+        raise ListedClient(standing[0].reason_code)
+    known = await store.number_of_identifier(tx, branch=form.branch, identifier_hash=identifier_hash)
+    if known is not None:
+        raise KnownClient(known)
+    position = await store.take_number(tx, branch=form.branch, year=today.year)
     client = Client(
         id=new_id(tx.now),
-        number=f"{branch}-{tx.now.year}-{position:06}",
-        branch=branch,
-        kind=kind,
-        name=protection.keys.encrypt(particulars.name.strip()),
-        identifier=protection.keys.encrypt(identifier),
-        identifier_hash=identifier_hash,
-        consent_at=tx.now,
+        number=registration.form_number(form.branch, today.year, position),
+        branch=form.branch,
+        kind=form.kind,
+        registered_by=principal.person,
         registered_at=tx.now,
-        registered_by=person.person,
+        originals_seen=form.originals_seen,
     )
-    if not await store.add_client(tx, client):
-        raise AlreadyOnFile("another number")
+    particulars = Particulars(protection.keys.encrypt(form.name), protection.keys.encrypt(form.identifier))
+    if not await store.add_client(tx, client, particulars, identifier_hash=identifier_hash):
+        # A rival was quicker; the number he did not need is given back by the rollback.
+        known = await store.number_of_identifier(tx, branch=form.branch, identifier_hash=identifier_hash)
+        raise KnownClient(known or "of a moment ago")
     tx.emit(
         ClientRegistered(
-            branch=branch,
+            branch=client.branch,
             client_id=client.id,
             number=client.number,
-            kind=kind,
+            kind=client.kind,
             identifier_hash=identifier_hash,
             registered_at=client.registered_at,
         )
     )
-    return client
+    return FiledClient(seq=0, client=client, particulars=particulars, listed_for=None)
 
 
-async def show_client(tx: Transaction, client_id: UUID) -> Client:
-    """One client.
-
-    Raises:
-        NoSuchClient: see there.
-    """
-    if client := await store.client_by_id(tx, client_id):
-        return client
-    raise NoSuchClient
-
-
-# --- the list of dishonest clients ----------------------------------------------------------------------------------
-
-
-async def propose_entry(
-    tx: Transaction, particulars: Particulars, *, branch: str, reason_code: str, reason: str, protection: Protection
-) -> FiledEntry:
-    """The first person proposes a client for the list (002 六5).
+async def show_client(tx: Transaction, client_id: UUID) -> FiledClient:
+    """A client of the caller's branches.
 
     Raises:
-        Forbidden, BadIdentifier: as for a registration.
-        AlreadyProposed: the client has an open entry.
+        NoSuchClient: there is none.
     """
-    person = _staff(tx, STAFF)
-    person.require_branch(branch)
-    identifier = checked_identifier(particulars.identifier)
-    entry = ListEntry(
+    found = await store.client_by_id(tx, client_id)
+    if found is None:
+        raise NoSuchClient(field="id")
+    return found
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
+async def propose(tx: Transaction, proposal: Proposal, *, protection: Protection, time_zone: str) -> Shown:
+    """The first of two persons wants a client on the list (V-04; 002 六5).
+
+    Raises:
+        Forbidden: the caller may not propose, or not for this branch.
+        Invalid: neither a client nor identifier and name are given, or the identifier is wrong.
+        AlreadyOnList: an entry for the identifier is open already.
+    """
+    principal = _person(tx)
+    principal.require_role(*PROPOSERS)
+    name, identifier, kind, branch = await _proposed(tx, proposal, protection=protection, time_zone=time_zone)
+    principal.require_branch(branch)
+    entry = Entry(
         id=new_id(tx.now),
         branch=branch,
+        kind=kind,
         identifier_hash=protection.hash(identifier),
-        reason_code=reason_code,
+        reason_code=proposal.reason_code,
         state="proposed",
-        proposed_by=person.person,
+        proposed_by=principal.person,
         proposed_at=tx.now,
     )
-    filed = FiledEntry(
-        entry=entry,
-        name=protection.keys.encrypt(particulars.name.strip()),
-        identifier=protection.keys.encrypt(identifier),
+    reason = protection.keys.encrypt(proposal.reason)
+    added = await store.add_entry(
+        tx,
+        entry,
+        Particulars(protection.keys.encrypt(name), protection.keys.encrypt(identifier)),
+        client_id=proposal.client_id,
+        comparable_name=naming.comparable(name),
+        reason=reason,
     )
-    if not await store.add_entry(tx, filed, protection.pieces(particulars.name)):
-        raise AlreadyProposed
-    await store.add_entry_fact(tx, entry, person=person.person, reason=protection.keys.encrypt(reason))
-    return filed
+    if not added:
+        raise AlreadyOnList
+    await store.add_step(tx, entry, "proposed", at=tx.now, person=principal.person, reason=reason)
+    return await show_entry(tx, entry.id)
 
 
-async def confirm_entry(tx: Transaction, entry_id: UUID, *, protection: Protection) -> FiledEntry:
-    """The second person puts the client on the list; every service acts on it (002 六5).
-
-    Raises:
-        Forbidden: the caller may not decide, or proposed it.
-        WrongState: it is not proposed.
-    """
-    filed = await _step(tx, entry_id, ListEntry.confirm, DECIDERS, None, protection)
-    entry = filed.entry
-    tx.emit(
-        ClientBlacklisted(
-            branch=entry.branch,
-            list_entry_id=entry.id,
-            identifier_hash=entry.identifier_hash,
-            reason_code=entry.reason_code,
-            listed_at=tx.now,
-            proposed_by=entry.proposed_by,
-            confirmed_by=_person(tx).person,
-        )
-    )
-    return filed
-
-
-async def appeal_entry(tx: Transaction, entry_id: UUID, *, reason: str, protection: Protection) -> FiledEntry:
-    """The first person proposes to take the client off the list.
+async def appeal(tx: Transaction, entry_id: UUID, *, reason: str, protection: Protection) -> Shown:
+    """The first of two persons takes up a client's appeal.
 
     Raises:
-        WrongState: it is not listed.
+        Forbidden, NoSuchEntry, NotNow: what stands against it.
     """
-    return await _step(tx, entry_id, ListEntry.appeal, STAFF, reason, protection)
-
-
-async def lift_entry(tx: Transaction, entry_id: UUID, *, reason: str, protection: Protection) -> FiledEntry:
-    """The second person takes the client off the list; its history stays.
-
-    Raises:
-        Forbidden: the caller may not decide, or proposed it.
-        WrongState: nobody proposed it.
-    """
-    filed = await _step(tx, entry_id, ListEntry.lift, DECIDERS, reason, protection)
-    entry = filed.entry
-    tx.emit(
-        ClientDelisted(
-            branch=entry.branch,
-            list_entry_id=entry.id,
-            identifier_hash=entry.identifier_hash,
-            reason_code=entry.reason_code,
-            delisted_at=tx.now,
-            proposed_by=entry.appealed_by or "",
-            confirmed_by=_person(tx).person,
-        )
-    )
-    return filed
-
-
-async def show_entry(tx: Transaction, entry_id: UUID) -> tuple[FiledEntry, list[EntryFact]]:
-    """One entry and its history.
-
-    Raises:
-        NoSuchEntry: see there.
-    """
-    if filed := await store.entry_by_id(tx, entry_id):
-        return filed, await store.entry_facts(tx, entry_id)
-    raise NoSuchEntry
-
-
-async def list_entries(
-    tx: Transaction,
-    *,
-    state: EntryState | None,
-    identifier: str | None,
-    after: UUID | None,
-    limit: int,
-    protection: Protection,
-) -> list[FiledEntry]:
-    """Entries of the whole group, the newest first."""
-    identifier_hash = protection.hash(identifier) if identifier else None
-    return await store.entries_page(tx, state=state, identifier_hash=identifier_hash, after=after, limit=limit)
-
-
-async def _step(
-    tx: Transaction,
-    entry_id: UUID,
-    step: Callable[..., ListEntry],
-    roles: Sequence[str],
-    reason: str | None,
-    protection: Protection,
-) -> FiledEntry:
-    person = _staff(tx, roles)
-    filed = await store.lock_entry(tx, entry_id)
-    if filed is None:
-        raise NoSuchEntry
-    person.require_branch(filed.entry.branch)
-    entry = step(filed.entry, by=person.person, at=tx.now)
+    principal = _person(tx)
+    principal.require_role(*PROPOSERS)
+    entry = listing.appeal(await _locked(tx, entry_id), person=principal.person, now=tx.now)
     await store.save_entry(tx, entry)
-    encrypted = protection.keys.encrypt(reason) if reason else None
-    await store.add_entry_fact(tx, entry, person=person.person, reason=encrypted)
-    return replace(filed, entry=entry)
+    text = protection.keys.encrypt(reason)
+    await store.add_step(tx, entry, "appealed", at=tx.now, person=principal.person, reason=text)
+    return await show_entry(tx, entry_id)
+
+
+async def decide(
+    tx: Transaction, entry_id: UUID, decision: Decision, *, reason: str | None, protection: Protection
+) -> Shown:
+    """The second of two persons decides: confirms a proposal, grants an appeal, or turns either down.
+
+    Raises:
+        Forbidden: the caller's role does not decide.
+        SamePerson: the caller was the first person.
+        NoSuchEntry, NotNow: what else stands against it.
+    """
+    principal = _person(tx)
+    principal.require_role(*DECIDERS)
+    entry = await _locked(tx, entry_id)
+    match decision:
+        case "confirm":
+            changed, blacklisted = listing.confirm(entry, person=principal.person, now=tx.now)
+            tx.emit(blacklisted)
+            step = "confirmed"
+        case "lift":
+            changed, delisted = listing.lift(entry, person=principal.person, now=tx.now)
+            tx.emit(delisted)
+            step = "lifted"
+        case "reject":
+            changed = listing.reject(entry, person=principal.person)
+            step = "rejected"
+        case _:
+            assert_never(decision)
+    await store.save_entry(tx, changed)
+    text = None if reason is None else protection.keys.encrypt(reason)
+    await store.add_step(tx, changed, step, at=tx.now, person=principal.person, reason=text)
+    return await show_entry(tx, entry_id)
+
+
+async def show_entry(tx: Transaction, entry_id: UUID) -> Shown:
+    """An entry with its history.
+
+    Raises:
+        NoSuchEntry: there is none, or it is another branch's and not confirmed.
+    """
+    filed = await store.entry_by_id(tx, entry_id)
+    if filed is None:
+        raise NoSuchEntry(field="id")
+    return Shown(filed, (await store.steps(tx, [entry_id])).get(entry_id, ()))
+
+
+async def _proposed(
+    tx: Transaction, proposal: Proposal, *, protection: Protection, time_zone: str
+) -> tuple[str, str, Kind, str]:
+    if proposal.client_id is not None:
+        filed = await show_client(tx, proposal.client_id)
+        name = protection.keys.decrypt(filed.particulars.name)
+        identifier = protection.keys.decrypt(filed.particulars.identifier)
+        return name, identifier, filed.client.kind, filed.client.branch
+    name = " ".join((proposal.name or "").split())
+    if proposal.identifier is None or not name:
+        raise Invalid(
+            "Who is it?", field="client_id", remedy="Give client_id, or identifier and name of somebody not on file."
+        )
+    if proposal.branch is None:
+        raise Invalid("Which branch proposes it?", field="branch", remedy="Give the code of the branch.")
+    identifier, kind = identity.checked(proposal.identifier, proposal.kind, today=local_date(tx.now, time_zone))
+    return name, identifier, kind, proposal.branch
+
+
+async def _locked(tx: Transaction, entry_id: UUID) -> Entry:
+    entry = await store.lock_entry(tx, entry_id)
+    if entry is None:
+        raise NoSuchEntry(field="id", remedy="A branch decides about its own entries; group roles about all.")
+    _person(tx).require_branch(entry.branch)
+    return entry
 
 
 # --- screening ------------------------------------------------------------------------------------------------------
 
 
 async def screen_case(event: CloudEvent[CaseRegistered], tx: Transaction, *, protection: Protection) -> None:
-    """Hold the client of a new case against the list, and say what was found, be it nothing."""
-    case = event.data
-    if case.client is None:
+    """Hold the client of a new case against the list, and tell the result, also when it is clear (V-05).
+
+    Raises:
+        Unreadable: the client was sealed with another key; a person must see why.
+    """
+    fact = event.data
+    if fact.client is None:
         return
-    telemetry.set_attributes(case_id=str(case.case_id), branch=case.branch)
-    name = protection.seal.open(case.client.sealed).get("name", "") if case.client.sealed else ""
-    hits = await store.find_hits(
-        tx, identifier_hash=case.client.identifier_hash, name_pieces=protection.pieces(name) if name else ()
+    claims = protection.seal.open(fact.client.sealed) if fact.client.sealed else {}
+    hashes = {fact.client.identifier_hash} if fact.client.identifier_hash else set[str]()
+    if identifier := claims.get("identifier"):
+        hashes.add(protection.hash(identifier))
+    hits = await _hits(tx, hashes, claims.get("name"))
+    traceparent = telemetry.current_traceparent() or event.traceparent
+    added = await store.add_screening(
+        tx, fact.case_id, branch=fact.branch, at=tx.now, hits=hits, traceparent=traceparent
     )
-    screening = Screening(
-        id=new_id(tx.now),
-        subject=event.subject,
-        branch=case.branch,
-        screened_at=tx.now,
-        hits=[hit.model_dump(mode="json") for hit in hits],
-        traceparent=telemetry.current_traceparent(),
-    )
-    if await store.add_screening(tx, screening):
-        tx.emit(ClientScreened(branch=case.branch, case_id=case.case_id, screened_at=tx.now, hits=tuple(hits)))
+    if added:
+        tx.emit(
+            ClientScreened(branch=fact.branch, case_id=fact.case_id, screened_at=tx.now, hits=hits),
+            event_id=str(uuid5(fact.case_id, "client.screened")),
+            traceparent=traceparent,
+        )
 
 
-async def ask(tx: Transaction, *, identifier: str | None, name: str | None, protection: Protection) -> list[Hit]:
-    """What the list says of an identifier and a name: the answer other systems act on (002 六5)."""
-    _staff(tx, (*STAFF, "system"))
-    return await store.find_hits(
-        tx,
-        identifier_hash=protection.hash(identifier) if identifier else None,
-        name_pieces=protection.pieces(name) if name else (),
-    )
+async def ask(
+    tx: Transaction, *, identifier: str | None, name: str | None, protection: Protection, time_zone: str
+) -> Answer:
+    """Answer whether somebody may be served, for any system of the group (V-03, V-05)."""
+    hashes = {protection.hash(identifier)} if identifier else set[str]()
+    hits = await _hits(tx, hashes, name)
+    valid = identity.is_valid(identifier, today=local_date(tx.now, time_zone)) if identifier else None
+    return Answer(hits, valid)
 
 
-async def screenings(tx: Transaction, *, subject: str | None, after: UUID | None, limit: int) -> list[Screening]:
-    """What was screened, the newest first."""
-    return await store.screenings_page(tx, subject=subject, after=after, limit=limit)
-
-
-async def clients(
-    tx: Transaction,
-    *,
-    branch: str | None,
-    identifier: str | None,
-    after: UUID | None,
-    limit: int,
-    protection: Protection,
-) -> list[Client]:
-    """Clients on file, the newest first."""
-    identifier_hash = protection.hash(identifier) if identifier else None
-    return await store.clients_page(tx, branch=branch, identifier_hash=identifier_hash, after=after, limit=limit)
+async def _hits(tx: Transaction, hashes: set[str], name: str | None) -> tuple[Hit, ...]:
+    same = await store.same_identifier(tx, hashes) if hashes else []
+    comparable = naming.comparable(name) if name else ""
+    candidates = await store.similar_names(tx, comparable, similarity=naming.CANDIDATE_SIMILARITY) if comparable else []
+    return screening.hits(comparable, same, candidates)
 
 
 def _person(tx: Transaction) -> Principal:
-    assert tx.principal is not None, "a request of a person"
+    assert tx.principal is not None, "people's requests run in a person's transaction"
     return tx.principal
-
-
-def _staff(tx: Transaction, roles: Sequence[str]) -> Principal:
-    person = _person(tx)
-    person.require_role(*roles)
-    return person

@@ -1,74 +1,92 @@
 """What review keeps: one function for each named query, and the form in which personal data rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 
 from shouwen.contracts.client import Hit
-from shouwen.review.domain.entry import EntryState, ListEntry
-from shouwen.review.domain.identifiers import Kind
-from shouwen.review.domain.names import NEAR, pieces, similarity
+from shouwen.review.domain.identity import plain
+from shouwen.review.domain.listing import Entry, EntryState, StepName
+from shouwen.review.domain.registration import Client
+from shouwen.review.domain.screening import MOST_HITS, Candidate, SameIdentifier
 from shouwen.runtime import queries
 from shouwen.runtime.privacy import KeyRing, Seal, keyed_hash
 from shouwen.runtime.unit_of_work import Transaction
 
 QUERIES = queries.load("shouwen.review")
-_PIECE_HEX_DIGITS = 16
-_SIGN = 1 << 63
+
+_ENTRY_FIELDS = (
+    "id",
+    "branch",
+    "kind",
+    "identifier_hash",
+    "reason_code",
+    "state",
+    "proposed_by",
+    "proposed_at",
+    "confirmed_by",
+    "confirmed_at",
+    "appealed_by",
+    "appealed_at",
+    "lifted_by",
+    "lifted_at",
+)
+_CLIENT_FIELDS = ("id", "number", "branch", "kind", "registered_by", "registered_at")
+_MOST_CANDIDATES = 4 * MOST_HITS
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """How personal data are kept: encrypted for us, hashed to be found, opened when sealed for us."""
+    """How personal data are kept: encrypted for us, hashed to be found; ``seal`` opens what intake sends."""
 
     keys: KeyRing
     hash_key: bytes
     seal: Seal
 
     def hash(self, identifier: str) -> str:
-        """The keyed hash by which an identifier is found in every service."""
-        return keyed_hash(self.hash_key, identifier)
-
-    def pieces(self, name: str) -> list[int]:
-        """The keyed hashes of a name's pieces, as the 64-bit integers that the index holds."""
-        hashes = (keyed_hash(self.hash_key, f"piece:{piece}") for piece in pieces(name))
-        return sorted(int(digest[:_PIECE_HEX_DIGITS], 16) - _SIGN for digest in hashes)
+        """The keyed hash by which an identifier is found, here and in intake."""
+        return keyed_hash(self.hash_key, plain(identifier))
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """A client on file; ``name`` and ``identifier`` are encrypted."""
+class Particulars:
+    """Name and identifier, encrypted."""
 
-    id: UUID
-    number: str
-    branch: str
-    kind: Kind
     name: bytes
     identifier: bytes
-    identifier_hash: str
-    consent_at: datetime
-    registered_at: datetime
-    registered_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class FiledClient:
+    """A client on file. ``listed_for`` is the reason code if the client is on the list."""
+
+    seq: int
+    client: Client
+    particulars: Particulars
+    listed_for: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class FiledEntry:
-    """A list entry with its encrypted particulars."""
+    """An entry of the list with what rests encrypted beside it."""
 
-    entry: ListEntry
-    name: bytes
-    identifier: bytes
+    seq: int
+    entry: Entry
+    client_id: UUID | None
+    particulars: Particulars
+    reason: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class EntryFact:
-    """One line of an entry's history; the reason is encrypted."""
+class Step:
+    """One line of an entry's history."""
 
-    state: EntryState
+    list_entry_id: UUID
+    step: StepName
     at: datetime
     person: str
     reason: bytes | None
@@ -76,13 +94,13 @@ class EntryFact:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What a subject's client was found to match."""
+    """How a case's client was held against the list."""
 
-    id: UUID
-    subject: str
+    seq: int
+    case_id: UUID
     branch: str
     screened_at: datetime
-    hits: Sequence[Mapping[str, Any]]
+    hits: tuple[Hit, ...]
     traceparent: str | None
 
 
@@ -90,104 +108,84 @@ class Screening:
 
 
 async def take_number(tx: Transaction, *, branch: str, year: int) -> int:
-    """The next position in the series of a branch and year."""
-    return await tx.fetch_value(QUERIES.take_number, branch, year)
+    """The next position of a branch and year."""
+    return cast(int, await tx.fetch_value(QUERIES.take_number, branch, year))
 
 
-async def add_client(tx: Transaction, client: Client) -> bool:
-    """Put a client on file; False when the branch has this identifier already."""
+async def number_of_identifier(tx: Transaction, *, branch: str, identifier_hash: str) -> str | None:
+    """The form under which a branch has an identifier on file."""
+    return cast("str | None", await tx.fetch_value(QUERIES.number_of_identifier, branch, identifier_hash))
+
+
+async def add_client(tx: Transaction, client: Client, particulars: Particulars, *, identifier_hash: str) -> bool:
+    """Keep a client; False when the branch has the identifier on file already."""
     added = await tx.fetch_value(
         QUERIES.add_client,
         client.id,
         client.number,
         client.branch,
         client.kind,
-        client.name,
-        client.identifier,
-        client.identifier_hash,
-        client.consent_at,
-        client.registered_at,
+        particulars.name,
+        particulars.identifier,
+        identifier_hash,
+        True,
+        list(client.originals_seen),
         client.registered_by,
+        client.registered_at,
     )
     return added is not None
 
 
-async def client_by_id(tx: Transaction, client_id: UUID) -> Client | None:
-    """One client; None also when it is another branch's."""
+async def clients(tx: Transaction, *, after: int, number: str | None, limit: int) -> list[FiledClient]:
+    """Clients in the order of registration."""
+    return [_client(row) for row in await tx.fetch(QUERIES.clients, after, number, limit)]
+
+
+async def client_by_id(tx: Transaction, client_id: UUID) -> FiledClient | None:
+    """A client, as far as one may see them."""
     row = await tx.fetch_one(QUERIES.client_by_id, client_id)
     return None if row is None else _client(row)
-
-
-async def client_by_identifier(tx: Transaction, *, branch: str, identifier_hash: str) -> Client | None:
-    """A branch's client with this identifier."""
-    row = await tx.fetch_one(QUERIES.client_by_identifier, branch, identifier_hash)
-    return None if row is None else _client(row)
-
-
-async def clients_page(
-    tx: Transaction, *, branch: str | None, identifier_hash: str | None, after: UUID | None, limit: int
-) -> list[Client]:
-    """Clients below ``after``, the newest first."""
-    rows = await tx.fetch(QUERIES.clients_page, after, branch, identifier_hash, limit)
-    return [_client(row) for row in rows]
-
-
-def _client(row: asyncpg.Record) -> Client:
-    return Client(
-        id=UUID(int=row["id"].int),
-        number=row["number"],
-        branch=row["branch"],
-        kind=row["kind"],
-        name=row["name"],
-        identifier=row["identifier"],
-        identifier_hash=row["identifier_hash"],
-        consent_at=row["consent_at"],
-        registered_at=row["registered_at"],
-        registered_by=row["registered_by"],
-    )
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
 
 
-async def add_entry(tx: Transaction, filed: FiledEntry, name_pieces: Sequence[int]) -> bool:
-    """Keep a proposed entry; False when the client has an open one."""
-    entry = filed.entry
-    added = await tx.fetch_value(
+async def add_entry(
+    tx: Transaction,
+    entry: Entry,
+    particulars: Particulars,
+    *,
+    client_id: UUID | None,
+    comparable_name: str,
+    reason: bytes,
+) -> bool:
+    """Keep a proposal; False when an entry for the identifier is open already."""
+    tag = await tx.execute(
         QUERIES.add_entry,
         entry.id,
         entry.branch,
-        filed.name,
-        filed.identifier,
+        client_id,
+        entry.kind,
+        particulars.name,
+        comparable_name,
+        particulars.identifier,
         entry.identifier_hash,
-        list(name_pieces),
         entry.reason_code,
+        reason,
         entry.proposed_by,
         entry.proposed_at,
     )
-    return added is not None
+    return not tag.endswith(" 0")
 
 
-async def entry_by_id(tx: Transaction, entry_id: UUID) -> FiledEntry | None:
-    """One entry."""
-    row = await tx.fetch_one(QUERIES.entry_by_id, entry_id)
-    return None if row is None else _filed(row)
-
-
-async def lock_entry(tx: Transaction, entry_id: UUID) -> FiledEntry | None:
-    """One entry, for a change; None also when its branch is not the caller's to change."""
-    row = await tx.fetch_one(QUERIES.lock_entry, entry_id)
-    return None if row is None else _filed(row)
-
-
-async def save_entry(tx: Transaction, entry: ListEntry) -> None:
-    """Keep what a step changed."""
+async def save_entry(tx: Transaction, entry: Entry) -> None:
+    """Keep what a step has changed."""
     await tx.execute(
         QUERIES.save_entry,
         entry.id,
         entry.state,
         entry.confirmed_by,
-        entry.listed_at,
+        entry.confirmed_at,
         entry.appealed_by,
         entry.appealed_at,
         entry.lifted_by,
@@ -195,87 +193,94 @@ async def save_entry(tx: Transaction, entry: ListEntry) -> None:
     )
 
 
-async def entries_page(
-    tx: Transaction, *, state: EntryState | None, identifier_hash: str | None, after: UUID | None, limit: int
-) -> list[FiledEntry]:
-    """Entries below ``after``, the newest first."""
-    rows = await tx.fetch(QUERIES.entries_page, after, state, identifier_hash, limit)
-    return [_filed(row) for row in rows]
+async def add_step(
+    tx: Transaction, entry: Entry, step: StepName, *, at: datetime, person: str, reason: bytes | None
+) -> None:
+    """Add a line to an entry's history."""
+    await tx.execute(QUERIES.add_step, entry.id, entry.branch, step, at, person, reason)
 
 
-async def add_entry_fact(tx: Transaction, entry: ListEntry, *, person: str, reason: bytes | None) -> None:
-    """Write a line of an entry's history."""
-    await tx.execute(QUERIES.add_entry_fact, entry.id, entry.branch, entry.state, tx.now, person, reason)
+async def lock_entry(tx: Transaction, entry_id: UUID) -> Entry | None:
+    """An entry of one's own branches, held until this transaction ends."""
+    row = await tx.fetch_one(QUERIES.lock_entry, entry_id)
+    return None if row is None else _entry(row).entry
 
 
-async def entry_facts(tx: Transaction, entry_id: UUID) -> list[EntryFact]:
-    """The history of an entry, oldest first."""
-    rows = await tx.fetch(QUERIES.entry_facts, entry_id)
-    return [EntryFact(state=row["state"], at=row["at"], person=row["person"], reason=row["reason"]) for row in rows]
+async def entry_by_id(tx: Transaction, entry_id: UUID) -> FiledEntry | None:
+    """An entry, as far as one may see it."""
+    row = await tx.fetch_one(QUERIES.entry_by_id, entry_id)
+    return None if row is None else _entry(row)
 
 
-def _filed(row: asyncpg.Record) -> FiledEntry:
-    entry = ListEntry(
-        id=UUID(int=row["id"].int),
-        branch=row["branch"],
-        identifier_hash=row["identifier_hash"],
-        reason_code=row["reason_code"],
-        state=row["state"],
-        proposed_by=row["proposed_by"],
-        proposed_at=row["proposed_at"],
-        confirmed_by=row["confirmed_by"],
-        listed_at=row["listed_at"],
-        appealed_by=row["appealed_by"],
-        appealed_at=row["appealed_at"],
-        lifted_by=row["lifted_by"],
-        lifted_at=row["lifted_at"],
-    )
-    return FiledEntry(entry=entry, name=row["name"], identifier=row["identifier"])
+async def entries(tx: Transaction, *, after: int, state: EntryState | None, limit: int) -> list[FiledEntry]:
+    """Entries in the order in which they were proposed."""
+    return [_entry(row) for row in await tx.fetch(QUERIES.entries, after, state, limit)]
+
+
+async def steps(tx: Transaction, entry_ids: Iterable[UUID]) -> Mapping[UUID, Sequence[Step]]:
+    """The history of entries."""
+    found: dict[UUID, list[Step]] = {}
+    for row in await tx.fetch(QUERIES.steps, list(entry_ids)):
+        found.setdefault(row["list_entry_id"], []).append(Step(**dict(row)))
+    return found
 
 
 # --- screening ------------------------------------------------------------------------------------------------------
 
 
-async def find_hits(tx: Transaction, *, identifier_hash: str | None, name_pieces: Sequence[int]) -> list[Hit]:
-    """Entries in force with this identifier, then those whose name is near; each entry once."""
-    hits: dict[UUID, Hit] = {}
-    if identifier_hash is not None:
-        for row in await tx.fetch(QUERIES.entries_in_force_by_identifier, identifier_hash):
-            entry_id = UUID(int=row["id"].int)
-            hits[entry_id] = Hit(list_entry_id=entry_id, match="identifier", reason_code=row["reason_code"])
-    if name_pieces:
-        for row in await tx.fetch(QUERIES.entries_in_force_by_name, list(name_pieces)):
-            entry_id = UUID(int=row["id"].int)
-            if similarity(name_pieces, row["name_pieces"]) >= NEAR:
-                hits.setdefault(entry_id, Hit(list_entry_id=entry_id, match="name", reason_code=row["reason_code"]))
-    return list(hits.values())
+async def same_identifier(tx: Transaction, identifier_hashes: Iterable[str]) -> list[SameIdentifier]:
+    """Standing entries of any of these identifiers."""
+    rows = await tx.fetch(QUERIES.same_identifier, list(identifier_hashes))
+    return [SameIdentifier(row["id"], row["reason_code"]) for row in rows]
 
 
-async def add_screening(tx: Transaction, screening: Screening) -> bool:
-    """Keep what was found; False when the subject was screened before."""
-    added = await tx.fetch_value(
-        QUERIES.add_screening,
-        screening.id,
-        screening.subject,
-        screening.branch,
-        screening.screened_at,
-        list(screening.hits),
-        screening.traceparent,
-    )
-    return added is not None
-
-
-async def screenings_page(tx: Transaction, *, subject: str | None, after: UUID | None, limit: int) -> list[Screening]:
-    """Screenings below ``after``, the newest first."""
-    rows = await tx.fetch(QUERIES.screenings_page, after, subject, limit)
+async def similar_names(tx: Transaction, comparable_name: str, *, similarity: float) -> list[Candidate]:
+    """Standing entries of a similar name, nearest first."""
+    await tx.execute(QUERIES.set_candidate_similarity, str(similarity))
+    rows = await tx.fetch(QUERIES.similar_names, comparable_name, _MOST_CANDIDATES)
     return [
-        Screening(
-            id=UUID(int=row["id"].int),
-            subject=row["subject"],
-            branch=row["branch"],
-            screened_at=row["screened_at"],
-            hits=row["hits"],
-            traceparent=row["traceparent"],
-        )
-        for row in rows
+        Candidate(row["id"], row["kind"], row["comparable_name"], row["reason_code"], row["similarity"]) for row in rows
     ]
+
+
+async def add_screening(
+    tx: Transaction, case_id: UUID, *, branch: str, at: datetime, hits: Iterable[Hit], traceparent: str | None
+) -> bool:
+    """Keep a screening; False when the case was screened before."""
+    stored = [hit.model_dump(mode="json") for hit in hits]
+    return await tx.fetch_value(QUERIES.add_screening, case_id, branch, at, stored, traceparent) is not None
+
+
+async def screenings(tx: Transaction, *, after: int, case_id: UUID | None, limit: int) -> list[Screening]:
+    """Screenings in their order."""
+    return [_screening(row) for row in await tx.fetch(QUERIES.screenings, after, case_id, limit)]
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _client(row: asyncpg.Record) -> FiledClient:
+    values: dict[str, Any] = {name: row[name] for name in _CLIENT_FIELDS}
+    return FiledClient(
+        seq=row["seq"],
+        client=Client(**values, originals_seen=tuple(row["originals_seen"])),
+        particulars=Particulars(row["name"], row["identifier"]),
+        listed_for=row["listed_for"],
+    )
+
+
+def _entry(row: asyncpg.Record) -> FiledEntry:
+    values: dict[str, Any] = {name: row[name] for name in _ENTRY_FIELDS}
+    return FiledEntry(
+        seq=row["seq"],
+        entry=Entry(**values),
+        client_id=row["client_id"],
+        particulars=Particulars(row["name"], row["identifier"]),
+        reason=row["reason"],
+    )
+
+
+def _screening(row: asyncpg.Record) -> Screening:
+    values: dict[str, Any] = dict(row)
+    values["hits"] = tuple(Hit.model_validate(hit) for hit in row["hits"])
+    return Screening(**values)

@@ -1,4 +1,4 @@
-"""What review hears, and which handler takes it."""
+"""What review hears."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from shouwen.runtime.subscriptions import Subscriptions
 
 
 def subscriptions(protection: Protection) -> Subscriptions:
-    """The table of what is heard."""
-    hears = Subscriptions()
-    hears.each(CaseRegistered, partial(handlers.screen_case, protection=protection))
-    return hears
+    """The table of events and their handlers."""
+    table = Subscriptions()
+    table.each(CaseRegistered, partial(handlers.screen_case, protection=protection))
+    return table

@@ -1,1 +1,1 @@
-"""What review decides, without any I/O: identifiers, names that resemble, and the life of a list entry."""
+"""Who a client is, who may put them on the list of dishonest clients, and whom a name resembles. Pure."""

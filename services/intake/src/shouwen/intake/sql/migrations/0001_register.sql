@@ -2,6 +2,7 @@
 -- Each row stands in a branch; people reach their own branches only (shouwen_may_see), the event path reaches all.
 -- bytea columns hold personal data, encrypted by the service; *_hash columns find them by keyed hash.
 
+-- The branches of the directory, with the prefix of their numbers and their time zone.
 CREATE TABLE branch (
     branch text PRIMARY KEY,
     name text NOT NULL,
@@ -10,6 +11,7 @@ CREATE TABLE branch (
     packs text[] NOT NULL
 );
 
+-- The persons of the directory; who left stays, as not active.
 CREATE TABLE person (
     person text PRIMARY KEY,
     branch text NOT NULL REFERENCES branch,
@@ -29,6 +31,7 @@ CREATE TABLE number_counter (
     PRIMARY KEY (branch, year)
 );
 
+-- The register: every matter with its number, its times, and who is responsible.
 CREATE TABLE cases (
     id uuid PRIMARY KEY,
     number text NOT NULL UNIQUE,
@@ -104,6 +107,7 @@ CREATE TABLE listed_client (
 );
 CREATE INDEX listed_client_by_identifier ON listed_client (identifier_hash) WHERE delisted_at IS NULL;
 
+-- Marks of cases, with the list entry behind each; a lifted one is history.
 CREATE TABLE case_mark (
     case_id uuid NOT NULL REFERENCES cases,
     mark text NOT NULL,

@@ -203,7 +203,8 @@ def _print_places(state: State, home: Home) -> None:
         lines.append(("mail", f"{state.mailbox} (received on {state.smtp})"))
     lines += [
         ("kafka", f"{state.kafka}{f' (prefix {state.stream_prefix})' if state.stream_prefix else ''}"),
-        ("postgres", f"{state.postgres} (password: {home.secrets / 'shouwen_admin_password'})"),
+        ("postgres", f"{state.postgres} (password: {_password_place(state, home)})"),
+        ("", f"its data: {state.postgres_data or 'where that server keeps them'}"),
         ("logs", str(home.logs)),
         ("home", f"{state.home} (launcher process {state.launcher}, since {state.started_at})"),
     ]
@@ -211,6 +212,10 @@ def _print_places(state: State, home: Home) -> None:
     for name, place in lines:
         print(f"  {name:<9} {place}")
     print(flush=True)
+
+
+def _password_place(state: State, home: Home) -> str:
+    return str(home.secrets / "shouwen_admin_password") if state.postgres_data else "as given to --postgres"
 
 
 def _print_trial(state: State, home: Home) -> None:

@@ -32,6 +32,7 @@ class State:
     """Connection without password, for people."""
     services: Mapping[str, str] = field(default_factory=dict[str, str])
     """Base URL per service."""
+    postgres_data: str | None = None
     zipkin: str | None = None
     mailbox: str | None = None
     smtp: str | None = None

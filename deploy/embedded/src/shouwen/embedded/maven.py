@@ -91,10 +91,17 @@ def jars(bundle: Bundle, say: Say) -> list[Path]:
     """
     repository = cache_folder() / "maven"
     wanted = locked(bundle)
-    missing = [jar for jar in wanted if not (repository / jar.path).exists()]
+    missing = [jar for jar in wanted if not _is_there(repository / jar.path, jar.size)]
     if missing:
         _download(bundle, missing, repository, say)
     return [repository / jar.path for jar in wanted]
+
+
+def _is_there(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _download(bundle: Bundle, missing: list[Jar], repository: Path, say: Say) -> None:

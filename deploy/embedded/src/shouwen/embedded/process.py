@@ -184,20 +184,11 @@ class Process:
             return False
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(self.stop_signal)
-        if not self._is_gone_within(self.stop_seconds):
+        if not _is_gone_within(process, self.stop_seconds):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
-            self._is_gone_within(KILL_WAIT_SECONDS)
+            _is_gone_within(process, KILL_WAIT_SECONDS)
         self.pid_file.unlink(missing_ok=True)
-        return True
-
-    def _is_gone_within(self, seconds: float) -> bool:
-        # Not psutil's wait: a dead process that its new parent never reaps would count as alive.
-        deadline = time.monotonic() + seconds
-        while self.leftover() is not None:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
         return True
 
     def wait_ready(self, ready: Callable[[], bool], seconds: float, every: float = 0.05) -> float:
@@ -222,6 +213,17 @@ class Process:
         except OSError:
             lines = []
         return "\n  ".join([f"The end of {self.log}:", *lines])
+
+
+def _is_gone_within(process: psutil.Process, seconds: float) -> bool:
+    # Not psutil's wait: a dead process that its new parent never reaps would count as alive.
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+    return True
 
 
 def own_environment(**extra: str) -> dict[str, str]:

@@ -87,7 +87,7 @@ class Suite:
     traces: bool = True
     host: str = "127.0.0.1"
     stream_prefix: str = ""
-    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    environment: Mapping[ServiceName, Mapping[str, str]] = field(default_factory=dict[ServiceName, Mapping[str, str]])
     """Extra settings per service, for every start."""
     say: Callable[[str], None] = quiet
 
@@ -328,6 +328,7 @@ class Suite:
             kafka=self.kafka_bootstrap,
             stream_prefix=self.stream_prefix,
             postgres=_without_password(self.admin_dsn()),
+            postgres_data=str(self.postgres.data) if self.postgres else None,
             services={name: service.url for name, service in self.services.items()},
             zipkin=self.zipkin.url if self.zipkin else None,
             mailbox=str(self.mailbox.folder) if self.mailbox else None,

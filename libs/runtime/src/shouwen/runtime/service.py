@@ -29,11 +29,11 @@ import uvicorn
 from fastapi import APIRouter
 
 from shouwen.contracts.catalogue import ServiceName
-from shouwen.runtime import dead_letter, http, logs, metrics, migrate, operations, telemetry
+from shouwen.runtime import dead_letter, http, inbox, logs, metrics, migrate, operations, telemetry
 from shouwen.runtime.auth import Authenticator, FileKeys, UrlKeys
 from shouwen.runtime.consumer import Consumer
 from shouwen.runtime.dead_letter import Record
-from shouwen.runtime.errors import FieldProblem, Refused, Transient
+from shouwen.runtime.errors import FieldProblem, Refused, ShouwenError, Transient
 from shouwen.runtime.privacy import Seal, read_key
 from shouwen.runtime.relay import Relay
 from shouwen.runtime.settings import BadSettings, ServiceSettings
@@ -140,6 +140,7 @@ class Service:
         if self.consumer is not None:
             await self._until_it_works("joining Kafka", self.consumer.start, deadline)
         self._tasks.append(Supervised("observe", self._observe))
+        self._tasks.append(Supervised("inbox", lambda: inbox.maintain_for_ever(self.work)))
         for task in self._tasks:
             task.start()
         self._phase = "running"
@@ -374,13 +375,13 @@ def main(create: Callable[[S], Service], settings: type[S]) -> None:
     """A service's process: read the settings, put it together, run it. Bad settings end it with code 2 and say why."""
     try:
         service = create(settings())
-    except BadSettings as error:
+    except ShouwenError as error:
         sys.exit(_complain(error))
     service.run()
 
 
-def _complain(error: BadSettings) -> int:
-    sys.stderr.write(f"{error.detail}\n")
+def _complain(error: ShouwenError) -> int:
+    sys.stderr.write(f"{error}\n")
     return _EXIT_SETTINGS
 
 

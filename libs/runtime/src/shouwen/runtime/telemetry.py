@@ -79,7 +79,14 @@ def setup(service: str) -> None:
     _state.tracer = provider.get_tracer("shouwen")
     trace.set_tracer_provider(provider)
     for exporter in exporters:
-        observe(BatchSpanProcessor(_Patient(exporter)))
+        observe(
+            BatchSpanProcessor(
+                _Patient(exporter),
+                # A killed process loses what it has not sent, and a burst of events must not overflow the queue.
+                schedule_delay_millis=None if "OTEL_BSP_SCHEDULE_DELAY" in os.environ else 1000,
+                max_queue_size=None if "OTEL_BSP_MAX_QUEUE_SIZE" in os.environ else 16_384,
+            )
+        )
 
 
 def observe(processor: SpanProcessor) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record import default_records
 from ledger import LedgerSettings, create, is_away
 
 from shouwen.contracts.case import CaseAssigned, CaseRegistered, CaseReplied
@@ -142,6 +144,30 @@ async def test_bad_input_is_named_and_blocks_nothing(
     shown = await ledger.http.get(f"/api/dead-letters/{letter.id}", headers=ledger.token(roles=["operator"]))
     assert shown.status_code == 200
     assert shown.json()["body_bytes"] == (None if body is None else len(body))
+
+
+class UndecodableName(str):
+    """A header name as librdkafka can send it, and aiokafka cannot."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return b"\xff\xfe"
+
+
+async def test_a_header_name_that_is_not_utf8_blocks_nothing(ledger: Running, infrastructure: Infrastructure) -> None:
+    event, after = registered(), registered()
+    builder: Any = default_records._DefaultRecordBatchBuilderPy  # pyright: ignore[reportPrivateUsage]
+    for compression in (0, 1):
+        raw = builder(2, compression, 0, -1, -1, 0, 100_000)
+        raw.append(0, None, event.key, event.body(), [*event.headers(), (UndecodableName("x"), b"any")])
+        raw.append(1, None, after.key, after.body(), after.headers())
+        async with AIOKafkaProducer(bootstrap_servers=infrastructure.kafka_bootstrap) as producer:
+            batch = producer.create_batch()
+            batch._builder, batch._relative_offset = raw, 2
+            sent = await (await producer.send_batch(batch, ledger.prefix + "case.v1", partition=0))
+        await ledger.is_past([("case.v1", 0, sent.offset + 1)])
+        assert [len(await booked(ledger, each)) for each in (event, after)] == [1, 1]
 
 
 async def test_a_known_type_without_handler_is_passed_over(ledger: Running) -> None:

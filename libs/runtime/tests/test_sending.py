@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 from aiokafka.errors import RequestTimedOutError, UnknownTopicOrPartitionError
 from ledger import LedgerSettings, create
+from test_hearing import registered, replied
 
+from shouwen.contracts.event import CloudEvent
 from shouwen.contracts.message import MessageSent
 from shouwen.runtime.outbox import SHARDS
 from shouwen.runtime.relay import Relay
@@ -123,3 +125,24 @@ async def test_a_stream_that_cannot_be_sent_holds_up_no_other(ground: Grounds, m
         assert len(await ledger.emitted(MessageSent, subject=f"message/{case}", count=3)) == 3
         problem = ledger.service.relay.problem if ledger.service.relay else None
         assert problem == "cannot send to clock.v1"
+
+
+async def test_a_replica_that_joins_and_leaves_while_events_flow_changes_nothing(ground: Grounds) -> None:
+    cases = [uuid4() for _ in range(10)]
+    async with ground.running(create, LedgerSettings, consumer_batch_size=5) as one:
+        sent = [registered(case_id=case) for case in cases]
+        places = [await publish(one, event) for event in sent]
+        async with ground.running(create, LedgerSettings, consumer_batch_size=5):
+            replies = [replied(case) for _ in range(10) for case in cases]
+            places += [await publish(one, event) for event in replies]
+        await one.is_past(places)
+        rows = await one.fetch("SELECT event_id FROM entry")
+        assert sorted(row["event_id"] for row in rows) == sorted(event.id for event in [*sent, *replies])
+        await one.settled()
+        for case in cases:
+            told = await one.emitted(MessageSent, subject=f"message/{case}", count=11)
+            assert [each.data.template for each in told] == [f"place-{n}" for n in range(1, 12)]
+
+
+async def publish(ledger: Running, event: CloudEvent[Any]) -> tuple[str, int, int]:
+    return await ledger.publish_raw("case.v1", event.key, event.headers(), event.body(), wait=False)

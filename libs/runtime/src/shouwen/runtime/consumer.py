@@ -24,6 +24,7 @@ from shouwen.runtime import metrics
 from shouwen.runtime.dead_letter import Record
 from shouwen.runtime.handling import Handling
 from shouwen.runtime.kafka import KafkaCluster, quiet_client_logs
+from shouwen.runtime.lenient import read_leniently
 from shouwen.runtime.settings import ServiceSettings
 from shouwen.runtime.subscriptions import Batch, Each, Subscriptions, UnknownFact
 from shouwen.runtime.supervision import Position
@@ -66,6 +67,7 @@ class Consumer:
         self._waits_for: str | None = None
         self._joined = False
         self._joining: asyncio.Task[None] | None = None
+        read_leniently()
         self.handling = Handling(service=service, group=self._group, work=work, subscriptions=subscriptions)
         self._broker = self._new_broker(settings.stop_timeout.total_seconds() / 2)
         self._subscriber = self._broker.subscriber(

@@ -7,24 +7,25 @@ and the caller tries the same batch again.
 """
 
 import json
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-import structlog
 from opentelemetry.trace import Span
 from pydantic import ValidationError
 
 from shouwen.contracts import catalogue
 from shouwen.contracts.catalogue import UnknownType
 from shouwen.contracts.event import MAX_BODY_BYTES, Attributes, BadEvent, CloudEvent, Event
-from shouwen.runtime import dead_letter, inbox, telemetry
+from shouwen.runtime import dead_letter, inbox, metrics, telemetry
 from shouwen.runtime.dead_letter import Record
 from shouwen.runtime.failpoint import failpoint
 from shouwen.runtime.subscriptions import Subscriptions, UnknownFact
 from shouwen.runtime.unit_of_work import Transaction, UnitOfWork, may_pass
 
-_log = structlog.stdlib.get_logger("shouwen.handling")
+_STREAM = "messaging.destination.name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,6 @@ class Handling:
         self._group = group
         self._work = work
         self._subscriptions = subscriptions
-        self.handled = 0
-        self.repeated = 0
-        self.set_aside = 0
 
     async def handle(self, records: Sequence[Record]) -> None:
         """Handle records, in their order. When it returns, each has taken effect, is a repeat, or is a dead letter.
@@ -96,16 +94,17 @@ class Handling:
         readable = [each for each in heard if each.event is not None]
         unreadable = [each for each in heard if each.problem is not None]
         async with self._work.as_worker() as transaction:
-            fresh = await self._take_effect(readable, transaction) if readable else 0
+            fresh = await self._take_effect(readable, transaction) if readable else []
             aside = [each for each in unreadable if await self._set_aside(each, each.problem, transaction)]
             await transaction.flush()
             failpoint("consumer.before_commit")
         failpoint("consumer.after_commit")
-        self.handled += fresh
-        self.repeated += len(readable) - fresh
-        self.set_aside += len(aside)
+        self._measure(readable, fresh=fresh)
+        for each in aside:
+            metrics.dead_letters.add(1, {_STREAM: each.record.stream})
 
-    async def _take_effect(self, heard: Sequence[Heard], transaction: Transaction) -> int:
+    async def _take_effect(self, heard: Sequence[Heard], transaction: Transaction) -> list[int]:
+        """Run the handlers of what was not handled before; gives its places in ``heard``."""
         events = [each.event for each in heard if each.event is not None]
         places = await inbox.claim(transaction, events)
         by_stream: dict[str, list[tuple[Record, CloudEvent[Event]]]] = {}
@@ -121,7 +120,7 @@ class Handling:
             else:
                 with self._spans(pairs) as traced:
                     await batch.handle(traced, transaction)
-        return len(places)
+        return places
 
     def _read(self, record: Record) -> Heard | None:
         """None when the event is none of this service's business."""
@@ -144,11 +143,26 @@ class Handling:
     async def _set_aside_alone(self, heard: Heard, error: Exception) -> None:
         async with self._work.as_worker() as transaction:
             added = await self._set_aside(heard, error, transaction)
-        self.set_aside += added
+        if added:
+            metrics.dead_letters.add(1, {_STREAM: heard.record.stream})
 
     async def _set_aside(self, heard: Heard, error: Exception | None, transaction: Transaction) -> bool:
         assert error is not None
         return await dead_letter.set_aside(transaction, self._service, heard.record, error)
+
+    @staticmethod
+    def _measure(heard: Sequence[Heard], *, fresh: Sequence[int]) -> None:
+        now = datetime.now(UTC)
+        outcomes = Counter((each.record.stream, "repeated") for each in heard)
+        for place in fresh:
+            stream, event = heard[place].record.stream, heard[place].event
+            assert event is not None
+            outcomes[stream, "repeated"] -= 1
+            outcomes[stream, "handled"] += 1
+            metrics.hop_latency.record(max((now - event.time).total_seconds(), 0.0), {_STREAM: stream})
+        for (stream, outcome), count in outcomes.items():
+            if count:
+                metrics.handled.add(count, {_STREAM: stream, "shouwen.outcome": outcome})
 
     @contextmanager
     def _span(self, record: Record, event: CloudEvent[Event]) -> Generator[Span]:

@@ -238,7 +238,7 @@ fact_lists = st.lists(events, max_size=12).map(
 
 
 @pytest.mark.req("S-17")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fact_lists, st.randoms(use_true_random=False))
 def test_any_order_and_any_repetition_of_facts_gives_one_state(facts: list[Fact], random: Any) -> None:
     packs = composition("labour-dispatch", "insurer-head-office")
@@ -248,7 +248,7 @@ def test_any_order_and_any_repetition_of_facts_gives_one_state(facts: list[Fact]
     assert packs.evaluate("beijing", "case/1", shuffled) == once
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fact_lists)
 def test_the_segments_of_every_clock_add_up_to_its_limit(facts: list[Fact]) -> None:
     packs = composition("labour-dispatch", "insurer-head-office")
@@ -267,7 +267,7 @@ def test_the_segments_of_every_clock_add_up_to_its_limit(facts: list[Fact]) -> N
 
 
 @pytest.mark.req("S-16")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fact_lists)
 def test_firings_come_in_order_and_never_while_paused(facts: list[Fact]) -> None:
     packs = composition("labour-dispatch", "insurer-head-office")
@@ -279,7 +279,7 @@ def test_firings_come_in_order_and_never_while_paused(facts: list[Fact]) -> None
             assert not any(pause.starts < at < (pause.ends or at + 1) for at in known)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 10 * 24 * 3600), st.integers(0, 10 * 24 * 3600))
 def test_a_pause_never_shortens_the_counted_time_that_is_left(begins: int, lasts: int) -> None:
     packs = composition("labour-dispatch", "insurer-head-office")

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Literal, Protocol, get_args
 
 from shouwen.sla.domain.calendar import Timetable
-from shouwen.sla.domain.instant import HOUR, MINUTE, day_start, local_date
+from shouwen.sla.domain.instant import HOUR, MINUTE, day_start
 
 Unit = Literal["calendar_hours", "working_hours", "calendar_days", "working_days", "working_minutes"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -112,19 +112,19 @@ def allow(limit: int, unit: Unit, starts: int, timetable: Timetable, *, rolls: b
         case "working_minutes":
             return Allowance(timetable, starts, limit * MINUTE)
         case "calendar_days":
-            first = local_date(starts, timetable.zone)
+            first = timetable.date_of(starts)
             last = first + timedelta(days=limit)
             while rolls and not timetable.is_working_day(last):
                 last += timedelta(days=1)
             counts_from = _next_midnight(starts, timetable)
             return Allowance(ELAPSED, counts_from, day_start(last + timedelta(days=1), timetable.zone) - counts_from)
         case "working_days":
-            worked = timetable.working_days(local_date(starts, timetable.zone), limit)
+            worked = timetable.working_days(timetable.date_of(starts), limit)
             return Allowance(timetable, _next_midnight(starts, timetable), worked)
 
 
 def _next_midnight(at: int, timetable: Timetable) -> int:
-    return day_start(local_date(at, timetable.zone) + timedelta(days=1), timetable.zone)
+    return day_start(timetable.date_of(at) + timedelta(days=1), timetable.zone)
 
 
 def closed(pauses: Sequence[Pause]) -> tuple[Pause, ...]:

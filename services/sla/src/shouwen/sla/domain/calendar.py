@@ -20,6 +20,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HolidaySource = Literal["cn", "none"]
 _DAY_MINUTES = 24 * 60
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LONGEST_SEARCH_YEARS = 100
 """No limit reaches this far; a schedule that would is refused instead of searched for ever."""
 
@@ -152,6 +153,8 @@ class _Year:
     """Ordinals of the working days."""
     first_interval: Sequence[int]
     """Index of the first interval of the i-th working day."""
+    offset: int | None
+    """The zone's offset, if it is the same all year."""
 
     @property
     def total(self) -> int:
@@ -224,6 +227,13 @@ class Timetable:
             first = 0
         return worked + year.until[year.first_interval[first + days]] - year.until[year.first_interval[first]]
 
+    def date_of(self, at: int) -> date:
+        """The day it is at an instant, in the schedule's zone."""
+        _, year = self._year_of(at)
+        if year.offset is None:
+            return local_date(at, self.zone)
+        return date.fromordinal((at + year.offset) // (_DAY_MINUTES * MINUTE) + _EPOCH_ORDINAL)
+
     def is_working_day(self, day: date) -> bool:
         """Whether anything is worked on a date."""
         return bool(self.schedule.day(day, self.public).intervals)
@@ -232,7 +242,7 @@ class Timetable:
         """Whether the working time between two instants rests on holidays that are not announced yet."""
         if self.schedule.holidays == "none":
             return False
-        years = range(local_date(starts, self.zone).year, local_date(ends, self.zone).year + 1)
+        years = range(self._year_of(starts)[0], self._year_of(ends)[0] + 1)
         return not all(self.public.is_announced(year) for year in years)
 
     def slices(self, starts: int, ends: int) -> Iterator[Slice]:
@@ -306,6 +316,7 @@ class Timetable:
             until=list(accumulate(lengths, initial=0)),
             days=days,
             first_interval=[*first_interval, len(opens)],
+            offset=_constant_offset(first, self.zone),
         )
 
 
@@ -336,6 +347,11 @@ def _instants(day: date, intervals: Sequence[Interval], zone: ZoneInfo) -> list[
             if opens < closes:
                 spans.append((opens, closes))
     return spans
+
+
+def _constant_offset(new_year: date, zone: ZoneInfo) -> int | None:
+    offsets = {_offset(day_start(new_year + timedelta(days=day), zone), zone) for day in range(0, 368, 7)}
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 def _offset(at: int, zone: ZoneInfo) -> int:

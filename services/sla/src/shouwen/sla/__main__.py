@@ -22,10 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve, or explain; the answer is the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if not given:
+        from shouwen.runtime import service
         from shouwen.sla.app import create
         from shouwen.sla.settings import SlaSettings
 
-        create(SlaSettings()).run()  # pyright: ignore[reportCallIssue] (the environment gives the values)
+        service.main(create, SlaSettings)
         return 0
     options = _parser().parse_args(given)
     try:

@@ -1,8 +1,10 @@
 # Needs a POSIX shell, make and Python 3.11 or newer; everything else is brought along.
 # `make help` lists what there is.
 
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
-	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; exit; }; done)
+# The interpreter itself: a wrapper of a version manager would look like another Python to uv.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do "$$p" -c \
+	'import sys; sys.version_info < (3, 11) and sys.exit(1); print(getattr(sys, "_base_executable", sys.executable))' \
+	2>/dev/null && exit; done)
 UV ?= .uv/bin/uv
 ARGS ?=
 FAULT_MATTERS ?= 20000

@@ -34,11 +34,11 @@ status: suite ## Show what runs and where
 down: suite ## Stop the suite that another terminal started
 	@$(SHOUWEN) down $(ARGS)
 
-suite: $(UV) ## Bring uv and install what the suite needs to run, without the tools of its developers
+suite: $(filter .uv/bin/uv,$(UV)) ## Bring uv and install what the suite needs to run, without the tools of its developers
 	@$(SYNC) --inexact --no-default-groups --package shouwen-embedded --extra services
 
 ##@ Change
-install: $(UV) ## Bring uv and install everything, tools included, into .venv
+install: $(filter .uv/bin/uv,$(UV)) ## Bring uv and install everything, tools included, into .venv
 	@$(SYNC) --all-packages
 
 test: check ## All checks, then all tests on real Kafka and PostgreSQL (ARGS="-k words" picks tests)

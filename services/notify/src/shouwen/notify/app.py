@@ -13,7 +13,7 @@ def create(settings: NotifySettings) -> Service:
     """Put the service together.
 
     Raises:
-        BadFile: a template or the directory file has a mistake.
+        BadSettings: a template or the directory file has a mistake.
     """
     service = Service("notify", settings)
     templates = gateways.bundled_templates()

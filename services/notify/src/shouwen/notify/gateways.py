@@ -10,7 +10,7 @@ from email.parser import BytesParser
 from email.utils import format_datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import yaml
 from aiosmtplib import (
@@ -27,7 +27,9 @@ from shouwen.contracts.directory import DirectoryFile
 from shouwen.notify.domain.audience import TemplateName
 from shouwen.notify.domain.delivery import Accepted, Deferred, Outcome, Rejected, Unknown
 from shouwen.notify.domain.wording import Template, TemplateSource, checked
-from shouwen.runtime.errors import Invalid, NotFound
+from shouwen.runtime.errors import FieldProblem, Invalid, NotFound
+from shouwen.runtime.http import field_problem
+from shouwen.runtime.settings import BadSettings
 
 IDLE_SECONDS = 5.0
 """A connection that rested longer is not used again: servers close idle ones without a word."""
@@ -238,16 +240,14 @@ def _read_mail(key: str, content: bytes) -> Mail:
 
 # --- files ----------------------------------------------------------------------------------------------------------
 
-
-class BadFile(Invalid):
-    """A file that is read at the start has a mistake."""
+_DIRECTORY = "SHOUWEN_DIRECTORY_FILE"
 
 
 def bundled_templates() -> Mapping[str, Template]:
     """The templates that travel with this package, all checked.
 
     Raises:
-        BadFile: one is missing or wrong; it says which and where.
+        BadSettings: one is missing or wrong; it says which and where.
     """
     folder = resources.files("shouwen.notify") / "templates"
     found: dict[str, Template] = {}
@@ -255,28 +255,30 @@ def bundled_templates() -> Mapping[str, Template]:
         try:
             text = (folder / f"{name}.yaml").read_text(encoding="utf-8")
             found[name] = checked(name, TemplateSource.model_validate(yaml.safe_load(text)))
-        except (OSError, yaml.YAMLError, ValidationError, Invalid) as error:
-            detail = str(error) if isinstance(error, Invalid) else type(error).__name__
-            raise BadFile(f"Template {name}: {detail}", field=name, remedy="Correct templates/*.yaml.") from error
+        except Invalid as error:
+            raise BadSettings((_in_template(name, error.field, error.detail),)) from None
+        except (OSError, yaml.YAMLError, ValidationError) as error:
+            raise BadSettings((_in_template(name, None, f"cannot be read ({type(error).__name__})"),)) from None
     return found
+
+
+def _in_template(name: str, field: str | None, problem: str) -> FieldProblem:
+    return FieldProblem(f"template {name} {field or ''}".strip(), problem, f"Correct templates/{name}.yaml.")
 
 
 def read_directory(path: Path) -> DirectoryFile:
     """Read the directory file.
 
     Raises:
-        BadFile: it is missing or wrong; the field is named, never a value.
+        BadSettings: it is missing or wrong; the entry is named, never a value.
     """
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
         return DirectoryFile.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "directory"
-        raise BadFile(first["msg"], field=field, remedy="Correct the file named by SHOUWEN_DIRECTORY_FILE.") from None
+        found = [field_problem(dict(each)) for each in error.errors(include_url=False, include_input=False)]
+        problems = [FieldProblem(f"{_DIRECTORY} {each.field}", each.problem, each.remedy) for each in found]
+        raise BadSettings(tuple(problems)) from None
     except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise BadFile(
-            f"The directory file cannot be read ({type(error).__name__}).",
-            field="SHOUWEN_DIRECTORY_FILE",
-            remedy="Name a readable YAML file.",
-        ) from None
+        problem = f"cannot be read ({type(error).__name__})"
+        raise BadSettings((FieldProblem(_DIRECTORY, problem, "Name a readable YAML file."),)) from None

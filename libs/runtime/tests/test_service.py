@@ -196,6 +196,12 @@ class Started:
         async with httpx.AsyncClient() as client:
             return await client.get(self.base + path, **options)
 
+    async def post(self, path: str, **options: Any) -> httpx.Response:
+        async with httpx.AsyncClient() as client:
+            return await client.post(
+                self.base + path, timeout=30, headers={"content-type": "application/json"}, **options
+            )
+
     async def until(self, path: str, status: int, *, says: str = "", seconds: float = 90) -> httpx.Response:
         answer: httpx.Response | None = None
         async with asyncio.timeout(seconds):
@@ -221,6 +227,11 @@ class Started:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
             self.lines.append(line.decode().rstrip())
+
+
+async def chunks(size: int) -> AsyncGenerator[bytes]:
+    for _ in range(size // 100_000):
+        yield b"x" * 100_000
 
 
 def free_port() -> int:
@@ -261,6 +272,9 @@ async def test_a_process_serves_logs_json_and_stops_when_told(ground: Grounds):
             "/api/streams", params={"phone": "13800138000"}, headers={"Authorization": f"Bearer {token}"}
         )
         assert answer.status_code == 401
+        for body in (b"x" * 2_000_000, chunks(2_000_000)):
+            too_long = await service.post("/emit", content=body)
+            assert (too_long.status_code, too_long.json()["code"]) == (413, "too_large")
         service.process.send_signal(signal.SIGTERM)
         # The default of stop_timeout is 20 s; the rest is for a busy machine.
         assert await service.ends(30) == 0

@@ -5,11 +5,14 @@ import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
-from shouwen.contracts.catalogue import BY_STREAM, BY_TYPE, SERVICES, TOPICS, audience
+from shouwen.contracts.catalogue import BY_STREAM, BY_TYPE, SERVICES, TOPICS, audience, dead_letter_stream
 from shouwen.embedded import topics
+from shouwen.embedded.testing import Infrastructure
 from shouwen.runtime.service import Service
 
 EVERY_SERVICE = pytest.mark.parametrize("service", SERVICES)
@@ -80,10 +83,17 @@ def test_a_service_emits_only_what_the_catalogue_says_of_it(service: str) -> Non
         assert not made, f"{file.relative_to(ROOT)} emits {made}"
 
 
-def test_the_launcher_creates_the_topics_of_the_catalogue() -> None:
-    wanted = {topic.name: (topic.partitions, dict(topic.config)) for topic in TOPICS}
-    assert {name for name in wanted if not name.endswith(".dead")} == set(BY_STREAM)
-    assert {name.removesuffix(".dead") for name in wanted if name.endswith(".dead")} == set(SERVICES)
-    assert topics.RETENTION_MS["retention.ms"] == wanted["case.v1"][1]["retention.ms"]
-    assert topics.DEAD_LETTER_RETENTION_MS["retention.ms"] == wanted["sla.dead"][1]["retention.ms"]
-    assert topics.COMPACTED["cleanup.policy"] == wanted["directory.v1"][1]["cleanup.policy"]
+async def test_the_launcher_creates_the_topics_of_the_catalogue(infrastructure: Infrastructure) -> None:
+    assert {topic.name for topic in TOPICS} == {*BY_STREAM, *(dead_letter_stream(service) for service in SERVICES)}
+    prefix = f"{uuid4().hex[:8]}."
+    assert set(await topics.create(infrastructure.kafka_bootstrap, prefix)) == {prefix + topic.name for topic in TOPICS}
+    assert await topics.create(infrastructure.kafka_bootstrap, prefix) == []
+    client = AIOKafkaAdminClient(bootstrap_servers=infrastructure.kafka_bootstrap)
+    await client.start()
+    try:
+        found = {each["topic"]: len(each["partitions"]) for each in await client.describe_topics()}
+    finally:
+        await client.close()
+    assert {topic.name: found[prefix + topic.name] for topic in TOPICS} == {
+        topic.name: topic.partitions for topic in TOPICS
+    }

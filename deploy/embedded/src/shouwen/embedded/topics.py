@@ -2,13 +2,10 @@
 
 from typing import Any, cast
 
-from shouwen.contracts.catalogue import PARTITIONS, SERVICES, STREAMS, dead_letter_stream
+from shouwen.contracts.catalogue import TOPICS
 
 MOST_REPLICAS = 3
 REQUEST_TIMEOUT_MS = 15_000
-RETENTION_MS = {"retention.ms": str(7 * 24 * 3600 * 1000)}
-DEAD_LETTER_RETENTION_MS = {"retention.ms": str(30 * 24 * 3600 * 1000)}
-COMPACTED = {"cleanup.policy": "compact"}
 
 
 async def create(bootstrap: str, prefix: str = "") -> list[str]:
@@ -20,17 +17,15 @@ async def create(bootstrap: str, prefix: str = "") -> list[str]:
     from aiokafka.admin import AIOKafkaAdminClient, NewTopic
     from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-    configurations = {stream.name: COMPACTED if stream.compacted else RETENTION_MS for stream in STREAMS}
-    configurations |= {dead_letter_stream(service): DEAD_LETTER_RETENTION_MS for service in SERVICES}
     client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
     await client.start()
     try:
         existing = set(await client.list_topics())
         replicas = min(len((await client.describe_cluster())["brokers"]), MOST_REPLICAS)
         missing = [
-            NewTopic(prefix + name, 1 if name.endswith(".dead") else PARTITIONS, replicas, topic_configs=configuration)
-            for name, configuration in configurations.items()
-            if prefix + name not in existing
+            NewTopic(prefix + topic.name, topic.partitions, replicas, topic_configs=dict(topic.config))
+            for topic in TOPICS
+            if prefix + topic.name not in existing
         ]
         if not missing:
             return []

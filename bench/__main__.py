@@ -14,38 +14,44 @@ def main(arguments: Sequence[str]) -> None:
     options = _options(arguments)
     command = " ".join(["uv run python -m bench", *arguments])
     traces: bool = not options.no_traces
-    sections: dict[str, Callable[[], Section]] = {
-        "startup": lambda: startup.measure(rounds=options.rounds, cold_rounds=options.cold_rounds, command=command),
-        "memory": lambda: memory.measure(matters=options.matters, command=command),
-        "register": lambda: asyncio.run(
-            register.measure(
-                rounds=options.rounds,
-                concurrency=options.concurrency,
-                matters=options.matters,
-                traces=traces,
-                command=command,
+    sections: dict[str, list[Callable[[], Section]]] = {
+        "startup": [lambda: startup.measure(rounds=options.rounds, cold_rounds=options.cold_rounds, command=command)],
+        "memory": [lambda: memory.measure(matters=options.matters, command=command)],
+        "register": [
+            lambda: asyncio.run(
+                register.measure(
+                    rounds=options.rounds,
+                    concurrency=options.concurrency,
+                    matters=options.matters,
+                    traces=traces,
+                    command=command,
+                )
             )
-        ),
-        "latency": lambda: asyncio.run(
-            latency.measure(
-                rounds=options.rounds,
-                per_second=options.rate,
-                seconds=options.seconds,
-                traces=traces,
-                command=command,
+        ],
+        "latency": [
+            lambda rate=rate: asyncio.run(
+                latency.measure(
+                    rounds=options.rounds, per_second=rate, seconds=options.seconds, traces=traces, command=command
+                )
             )
-        ),
-        "backlog": lambda: asyncio.run(backlog.measure(rounds=options.rounds, command=command)),
-        "raw": lambda: asyncio.run(
-            raw.measure(
-                rounds=options.rounds, concurrency=options.concurrency, per_second=options.rate, command=command
+            for rate in options.rate
+        ],
+        "backlog": [lambda: asyncio.run(backlog.measure(rounds=options.rounds, command=command))],
+        "raw": [
+            lambda: asyncio.run(
+                raw.measure(
+                    rounds=options.rounds,
+                    concurrency=options.concurrency,
+                    per_second=max(options.rate),
+                    command=command,
+                )
             )
-        ),
+        ],
     }
     if unknown := set(options.sections) - set(sections):
         sys.exit(f"bench: {', '.join(sorted(unknown))} cannot be measured; there are {', '.join(sections)}")
-    for name in options.sections or sections:
-        section = sections[name]()
+    for measure in (measure for name in options.sections or sections for measure in sections[name]):
+        section = measure()
         report.show(section)
         if not options.dry:
             report.save(section)
@@ -60,7 +66,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cold-rounds", type=int, default=1, help="starts from nothing, which download all (1)")
     parser.add_argument("--concurrency", type=int, default=16, help="registrations under way at once (16)")
     parser.add_argument("--matters", type=int, default=600, help="matters in a burst (600)")
-    parser.add_argument("--rate", type=float, default=20.0, help="matters per second of the steady load (20)")
+    parser.add_argument(
+        "--rate", type=float, nargs="+", default=[5.0, 20.0], help="matters per second of the steady load (5 20)"
+    )
     parser.add_argument("--seconds", type=float, default=30.0, help="length of a round of steady load (30)")
     parser.add_argument("--no-traces", action="store_true", help="register and latency without Zipkin")
     parser.add_argument("--dry", action="store_true", help="print only, write no result files")

@@ -39,7 +39,7 @@ async def measure(*, rounds: int, per_second: float, seconds: float, traces: boo
             measured.append({"answered": load.latencies, **found.seconds})
             achieved.append(load.matters / load.seconds)
     return Section(
-        name="latency" if traces else "latency_untraced",
+        name=f"latency_{per_second:03.0f}{'' if traces else '_untraced'}",
         title=f"From POST to effect at {per_second:g} matters per second{'' if traces else ', without traces'}",
         command=command,
         tables=[_table(hops, measured, per_second)],

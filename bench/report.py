@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 FOLDER = Path(__file__).parent
-ORDER = ("startup", "memory", "register", "register_untraced", "latency", "latency_untraced", "backlog", "raw")
+ORDER = ("startup", "memory", "register", "latency", "backlog", "raw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def save(section: Section, folder: Path = FOLDER) -> None:
     path = folder / "results.json"
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     kept[section.name] = asdict(section)
-    ordered = {name: kept[name] for name in ORDER if name in kept}
+    ordered = dict(sorted(kept.items(), key=lambda item: (ORDER.index(item[0].partition("_")[0]), item[0])))
     path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "RESULTS.md").write_text(page(ordered), encoding="utf-8")
 

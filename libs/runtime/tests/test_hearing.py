@@ -151,7 +151,7 @@ class UndecodableName(str):
 
     __slots__ = ()
 
-    def encode(self, *_: Any) -> bytes:
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         return b"\xff\xfe"
 
 
@@ -163,11 +163,26 @@ async def test_a_header_name_that_is_not_utf8_blocks_nothing(ledger: Running, in
         raw.append(0, None, event.key, event.body(), [*event.headers(), (UndecodableName("x"), b"any")])
         raw.append(1, None, after.key, after.body(), after.headers())
         async with AIOKafkaProducer(bootstrap_servers=infrastructure.kafka_bootstrap) as producer:
-            batch = producer.create_batch()
+            batch: Any = producer.create_batch()
             batch._builder, batch._relative_offset = raw, 2
             sent = await (await producer.send_batch(batch, ledger.prefix + "case.v1", partition=0))
         await ledger.is_past([("case.v1", 0, sent.offset + 1)])
         assert [len(await booked(ledger, each)) for each in (event, after)] == [1, 1]
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_other_systems_may_compress_what_they_publish(
+    ledger: Running, infrastructure: Infrastructure, compression: Any
+) -> None:
+    event = registered()
+    async with AIOKafkaProducer(
+        bootstrap_servers=infrastructure.kafka_bootstrap, compression_type=compression
+    ) as producer:
+        sent = await producer.send_and_wait(
+            ledger.prefix + "case.v1", value=event.body(), key=event.key, headers=event.headers()
+        )
+    await ledger.is_past([("case.v1", sent.partition, sent.offset)])
+    assert len(await booked(ledger, event)) == 1
 
 
 async def test_a_known_type_without_handler_is_passed_over(ledger: Running) -> None:

@@ -9,7 +9,7 @@ inbox.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -34,6 +34,8 @@ __all__ = ["Batch", "Consumer", "Each", "Subscriptions", "UnknownFact"]
 
 POLL_MS = 25
 """How long a poll waits for records, in milliseconds; FastStream sleeps as long again after an empty one."""
+FETCH_WAIT_MS = 100
+"""How long a broker holds an idle fetch back, in milliseconds. Questions about offsets queue behind it."""
 MAX_POLL_INTERVAL_MS = 24 * 60 * 60 * 1000
 """A database may be away for hours; the member must not leave its group for that. A hang shows in liveness instead."""
 _FIRST_PAUSE_SECONDS = 0.1
@@ -81,6 +83,7 @@ class Consumer:
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             session_timeout_ms=15_000,
             heartbeat_interval_ms=3_000,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             listener=_Assignments(self._handled),
             parser=_parse,
             decoder=_decode,
@@ -94,6 +97,11 @@ class Consumer:
         if not self._joined:
             return self._waits_for or "has not joined its group yet"
         return self._waits_for
+
+    @property
+    def handled(self) -> Mapping[tuple[str, int], int]:
+        """By stream and partition, as far as known here: the offset after the last record that was handled."""
+        return {(self._cluster.stream(at.topic), at.partition): offset for at, offset in self._handled.items()}
 
     async def start(self) -> None:
         """Join the group. While no broker answers it returns all the same and goes on trying; ``problem`` says so."""

@@ -31,7 +31,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 from aiokafka.partitioner import DefaultPartitioner
-from opentelemetry.trace import Span
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from shouwen.runtime import dead_letter, metrics, telemetry
 from shouwen.runtime.dead_letter import Record
@@ -308,7 +308,11 @@ class Relay:
         async with asyncio.timeout(SEND_SECONDS):
             await (await producer.send_batch(batch, topic, partition=partition))
 
-    def _start_span(self, outgoing: Outgoing) -> Span:
+    @staticmethod
+    def _start_span(outgoing: Outgoing) -> Span:
+        if outgoing.traceparent is None:
+            # Nothing to continue: a trace of the sending alone would tell nobody anything.
+            return INVALID_SPAN
         return telemetry.start_sending(
             outgoing.stream,
             traceparent=outgoing.traceparent,

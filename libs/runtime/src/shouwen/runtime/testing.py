@@ -139,7 +139,7 @@ class Running:
                 raise NotHeard(f"{self.service.name} does not hear {stream}")
 
         async def behind() -> str | None:
-            at = {(each.stream, each.partition): each.position for each in await self.service.positions()}
+            at = self.service.consumer.handled if self.service.consumer else {}
             left = [(s, p, offset) for s, p, offset in places if at.get((s, p), 0) <= offset]
             return f"{self.service.name} has not handled {left}; it is at {at}" if left else None
 

@@ -40,6 +40,9 @@ class DatabaseUnavailable(Transient):
 
 def is_passing(error: BaseException) -> bool:
     """Whether a database error says nothing against the work itself: a lost connection, a restart, a deadlock."""
+    if isinstance(error, (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)):
+        # A newer release has migrated the schema meanwhile; asyncpg has forgotten its old plans with this error.
+        return True
     if isinstance(error, asyncpg.PostgresError):
         state = str(getattr(error, "sqlstate", "") or "")
         return state[:2] in _PASSING_STATES or state == _READ_ONLY

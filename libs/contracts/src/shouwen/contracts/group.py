@@ -27,7 +27,10 @@ class GroupFact(Event):
 
 
 class EmploymentStarted(GroupFact):
-    """A dispatched employee began to work (004 三(一)(二)). Heard by sla."""
+    """A dispatched employee began to work (004 三(一)(二)).
+
+    Heard by sla (starts the clock of social-insurance registration).
+    """
 
     event_type: ClassVar[str] = "employment.started.v1"
 
@@ -35,7 +38,10 @@ class EmploymentStarted(GroupFact):
 
 
 class SocialInsuranceRegistered(GroupFact):
-    """The social-insurance registration was filed. Heard by sla (stops social_insurance_registration)."""
+    """The social-insurance registration was filed.
+
+    Heard by sla (stops the clock of social-insurance registration).
+    """
 
     event_type: ClassVar[str] = "social_insurance.registered.v1"
 
@@ -43,7 +49,10 @@ class SocialInsuranceRegistered(GroupFact):
 
 
 class InjuryReported(GroupFact):
-    """A client told us of a work injury or occupational disease (004 三(四)). Heard by sla."""
+    """A client told us of a work injury or occupational disease (004 三(四)).
+
+    Heard by sla (starts the clocks of an injury, by event time).
+    """
 
     event_type: ClassVar[str] = "injury.reported.v1"
 
@@ -90,7 +99,7 @@ class InjuryDeterminationFiled(GroupFact):
 
 
 class DisputeReported(GroupFact):
-    """A labour dispute was reported to us (004 三(五)). Heard by sla."""
+    """A labour dispute was reported to us (004 三(五)). Heard by sla (starts the clock of the written plan)."""
 
     event_type: ClassVar[str] = "dispute.reported.v1"
 
@@ -98,7 +107,7 @@ class DisputeReported(GroupFact):
 
 
 class DisputePlanDelivered(GroupFact):
-    """The written plan for a dispute was delivered. Heard by sla."""
+    """The written plan for a dispute was delivered. Heard by sla (stops the clock of the written plan)."""
 
     event_type: ClassVar[str] = "dispute.plan_delivered.v1"
 
@@ -106,7 +115,7 @@ class DisputePlanDelivered(GroupFact):
 
 
 class ClaimSubmitted(GroupFact):
-    """An insurance claim came in (003 二1). Heard by sla."""
+    """An insurance claim came in (003 二1). Heard by sla (starts the clock of the first review)."""
 
     event_type: ClassVar[str] = "claim.submitted.v1"
 
@@ -114,7 +123,7 @@ class ClaimSubmitted(GroupFact):
 
 
 class ClaimFirstReviewed(GroupFact):
-    """The first review of a claim was done. Heard by sla."""
+    """The first review of a claim was done. Heard by sla (stops the clock of the first review)."""
 
     event_type: ClassVar[str] = "claim.first_reviewed.v1"
 
@@ -122,7 +131,7 @@ class ClaimFirstReviewed(GroupFact):
 
 
 class AcceptanceStarted(GroupFact):
-    """A business acceptance began at the counter (001 §15). Heard by sla."""
+    """A business acceptance began at the counter (001 §15). Heard by sla (starts the clock of the counter)."""
 
     event_type: ClassVar[str] = "acceptance.started.v1"
 
@@ -130,7 +139,7 @@ class AcceptanceStarted(GroupFact):
 
 
 class AcceptanceCompleted(GroupFact):
-    """A business acceptance was done. Heard by sla."""
+    """A business acceptance was done. Heard by sla (stops the clock of the counter)."""
 
     event_type: ClassVar[str] = "acceptance.completed.v1"
 
@@ -138,7 +147,7 @@ class AcceptanceCompleted(GroupFact):
 
 
 class PayrollScheduled(GroupFact):
-    """Wages are to be paid on an agreed day each month (004 三(三)). Heard by sla."""
+    """Wages are to be paid on an agreed day each month (004 三(三)). Heard by sla (no pack times it yet)."""
 
     event_type: ClassVar[str] = "payroll.scheduled.v1"
 
@@ -147,7 +156,7 @@ class PayrollScheduled(GroupFact):
 
 
 class WagesPaid(GroupFact):
-    """The wages of a month were paid. Heard by sla (stops that month's clock)."""
+    """The wages of a month were paid. Heard by sla (no pack times it yet)."""
 
     event_type: ClassVar[str] = "wages.paid.v1"
 

@@ -20,7 +20,9 @@ import pytest
 
 from shouwen.embedded.home import Home
 from shouwen.embedded.ports import Ports
+from shouwen.embedded.postgres import Postgres
 
+pytestmark = pytest.mark.timeout(900)  # several starts, on a machine that may be busy
 START_SECONDS = 150.0
 STOP_SECONDS = 40.0
 
@@ -110,8 +112,8 @@ def up(short_home: Path) -> Iterator[Callable[..., Launcher]]:
     """Start launchers; whatever a test leaves is killed."""
     started: list[Launcher] = []
 
-    def start(*options: str, home: Path | None = None, base: int | None = None) -> Launcher:
-        launcher = Launcher(home or short_home / "home", base or free_base(), "--only", "", *options)
+    def start(*options: str, home: Path | None = None, base: int | None = None, only: str = "") -> Launcher:
+        launcher = Launcher(home or short_home / "home", base or free_base(), "--only", only, *options)
         started.append(launcher)
         return launcher
 
@@ -158,7 +160,9 @@ def test_killed_launcher_leaves_nothing_that_the_next_start_cannot_take_over(up:
     assert second.servers() == []
 
 
-def test_two_homes_run_side_by_side_and_know_themselves(up: Callable[..., Launcher], short_home: Path) -> None:
+def test_homes_run_side_by_side_and_one_may_use_the_servers_of_another(
+    up: Callable[..., Launcher], short_home: Path
+) -> None:
     one = up("--no-traces", home=short_home / "one").ready()
     other = up("--no-traces", home=short_home / "other").ready()
     for launcher in (one, other):
@@ -166,6 +170,17 @@ def test_two_homes_run_side_by_side_and_know_themselves(up: Callable[..., Launch
         assert status.returncode == 0
         assert launcher.home.read().kafka in status.stdout
     assert one.home.read().kafka != other.home.read().kafka
+
+    dsn = Postgres(one.home.path, (one.home.secrets / "shouwen_admin_password").read_text()).dsn()
+    given = ("--no-traces", "--kafka", one.home.read().kafka, "--postgres", dsn)
+    alone = up(*given, home=short_home / "alone", only="sla").ready()
+    assert not (alone.home.path / "kafka").exists()
+    assert not (alone.home.path / "postgres").exists()
+    refused = command("demo", "--home", str(alone.home.path))
+    assert refused.returncode == 1
+    assert "This needs the service" in refused.stderr
+    alone.process.terminate()
+    assert alone.ended() == 0
 
     again = command("up", "--home", str(one.home.path), "--only", "", "--port-base", str(free_base()))
     assert again.returncode == 1

@@ -222,7 +222,7 @@ def _print_trial(state: State, home: Home) -> None:
     shouwen = _own_name()
     own = "" if home.path == Path(DEFAULT).absolute() else f" --home {home.path}"
     print("What to try, in another terminal:")
-    if state.services:
+    if "intake" in state.services:
         print(f"  {shouwen} demo{own}    plays a day of three branches")
         print(f"  {shouwen} status{own}  shows this page again")
     if "intake" in state.services and state.evaluation:
@@ -234,6 +234,10 @@ def _print_trial(state: State, home: Home) -> None:
             ' "description": "十月工资少发，三天没有人回电。",'
             ' "requester": {"name": "张三", "phone": "13800000000", "relation": "dispatched_employee"}}\''
         )
+    elif state.services and state.evaluation:
+        name, url = next(iter(state.services.items()))
+        token = f"{shouwen} token{own} --person evaluation.operator --role operator --role group_auditor"
+        print(f'  curl -sS {url}/api/streams -H "Authorization: Bearer $({token})"   what {name} hears, and how far')
     print("Ctrl-C stops everything.", flush=True)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
+from shouwen.embedded.errors import LauncherError
 from shouwen.embedded.home import Home, State
 from shouwen.embedded.secrets import Secrets
 from shouwen.embedded.tokens import token
@@ -46,7 +47,16 @@ class Access:
         return self._state.stream_prefix
 
     def url(self, service: str) -> str:
-        """Base URL of a service."""
+        """Base URL of a service.
+
+        Raises:
+            LauncherError: it was not started here.
+        """
+        if service not in self._state.services:
+            raise LauncherError(
+                f"This needs the service {service}, which was not started on {self._state.home}",
+                "Start it too: `shouwen up` without --only, or with more names",
+            )
         return self._state.services[service].rstrip("/")
 
     def headers(self, person: str, branches: Sequence[str], roles: Sequence[str]) -> dict[str, str]:

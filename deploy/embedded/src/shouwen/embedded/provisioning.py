@@ -18,22 +18,30 @@ async def provision(admin_dsn: str, kafka: str, prefix: str, services: Sequence[
         LauncherError: the database server or the broker refuses; says which and why.
     """
     import asyncpg
-    from aiokafka.errors import KafkaError
+    from aiokafka.errors import KafkaConnectionError, KafkaError
 
     try:
         for service in services:
             await migrate.provision(admin_dsn, service, database_of(service), _passwords(service, secrets))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError) as error:
         raise LauncherError(
-            f"PostgreSQL refuses to create the databases: {type(error).__name__}: {error}",
+            f"PostgreSQL cannot be reached: {_said(error)}", "Check the address in the DSN given to --postgres"
+        ) from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise LauncherError(
+            f"PostgreSQL refuses to create the databases: {_said(error)}",
             "--postgres needs the DSN of a role that may create roles and databases",
         ) from None
     try:
         await topics.create(kafka, prefix)
-    except (OSError, KafkaError, TimeoutError) as error:
+    except (OSError, KafkaConnectionError, TimeoutError) as error:
         raise LauncherError(
-            f"Kafka at {kafka} refuses to create the topics: {type(error).__name__}: {error}",
-            "Check the address given to --kafka, and that topics may be created there",
+            f"Kafka at {kafka} cannot be reached: {_said(error)}", "Check the address given to --kafka"
+        ) from None
+    except KafkaError as error:
+        raise LauncherError(
+            f"Kafka at {kafka} refuses to create the topics: {_said(error)}",
+            "Check the rights of this client there, or create the topics of deploy/kafka/topics.yaml beforehand",
         ) from None
 
 
@@ -47,6 +55,10 @@ def database_settings(admin_dsn: str, service: str, secrets: Secrets) -> dict[st
         )
         for kind in KINDS
     }
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def database_of(service: str) -> str:

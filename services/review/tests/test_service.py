@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from shouwen.contracts.case import CaseRegistered, ClientMention
@@ -15,7 +14,6 @@ from shouwen.contracts.event import CloudEvent
 from shouwen.embedded.testing import Infrastructure
 from shouwen.review.app import create
 from shouwen.review.settings import ReviewSettings
-from shouwen.review.store import QUERIES
 from shouwen.runtime.privacy import Seal, keyed_hash
 from shouwen.runtime.testing import Running, running
 
@@ -295,25 +293,3 @@ async def test_other_systems_get_a_yes_or_no_with_the_reason(review: Running) ->
     nothing = await post(review, "/api/screen", "crm", "system", {})
     assert nothing.status_code == 422
     assert nothing.json()["errors"][0]["field"] == "identifier"
-
-
-@pytest.mark.req("V-05")
-async def test_near_names_are_found_by_their_index(review: Running) -> None:
-    connection = await asyncpg.connect(review.owner_url)
-    try:
-        async with connection.transaction():
-            await connection.execute(
-                "INSERT INTO list_entry (id, branch, kind, name, comparable_name, identifier, identifier_hash, "
-                "reason_code, reason, state, proposed_by, proposed_at, confirmed_by, confirmed_at) "
-                "SELECT gen_random_uuid(), 'nowhere', 'company', '', chr(20000 + n) || chr(21000 + n * 7 % 4000) || "
-                "chr(22000 + n * 3 % 4000) || '贸易', '', 'h' || n, 'test', '', 'listed', 'a', now(), 'b', now() "
-                "FROM generate_series(1, 3000) n"
-            )
-            await connection.execute("ANALYZE list_entry")
-            # A short list is read through at less cost; what counts is that the index is chosen for a long one.
-            await connection.execute("SET LOCAL enable_seqscan = off")
-            plan = await connection.fetch(f"EXPLAIN {QUERIES.similar_names}", "广州诚鑫达商贸", 20)
-            await connection.execute("DELETE FROM list_entry WHERE branch = 'nowhere'")
-    finally:
-        await connection.close()
-    assert "list_entry_near" in "\n".join(row[0] for row in plan)

@@ -3,11 +3,18 @@
 import asyncio
 from datetime import timedelta
 
+import structlog
+
 from shouwen.runtime import metrics, telemetry
+from shouwen.runtime.errors import Transient
 from shouwen.runtime.failpoint import failpoint
 from shouwen.runtime.unit_of_work import UnitOfWork
 from shouwen.sla import handlers, store
 from shouwen.sla.store import Fired
+
+_log = structlog.stdlib.get_logger("shouwen.sla.ticker")
+_HELD_SECONDS = 0.02
+"""Pause while all that is due is held by other transactions: another ticker's, or a handler's that stops the clocks."""
 
 
 class Ticker:
@@ -25,16 +32,28 @@ class Ticker:
         self._batch = batch
 
     async def run(self) -> None:
-        """Fire for as long as the service runs."""
+        """Fire for as long as the service runs; while the database is away, try again at each interval."""
         while True:
+            try:
+                wait = await self._fire_all_due()
+            except Transient as error:
+                _log.warning("firing waits for the database", exc_info=error)
+                wait = self._interval
+            # The database's clock says how long; this process's clock only counts the sleep.
+            await asyncio.sleep(self._interval if wait is None else min(wait, self._interval))
+
+    async def _fire_all_due(self) -> float | None:
+        """Fire until nothing is left that is due; the answer is how long until the next is, in seconds."""
+        while True:
+            fired = await self.fire()
+            if fired == self._batch:
+                continue
             async with self._work.as_worker() as tx:
                 wait = await store.next_firing(tx)
-            if wait is not None and wait <= 0:
-                while await self.fire() == self._batch:
-                    pass
-            else:
-                # The database's clock says how long; this process's clock only counts the sleep.
-                await asyncio.sleep(self._interval if wait is None else min(wait, self._interval))
+            if wait is None or wait > 0:
+                return wait
+            if fired == 0:
+                return _HELD_SECONDS
 
     async def fire(self) -> int:
         """Fire one batch; the answer is how many steps fired."""

@@ -80,8 +80,8 @@ class Home:
         try:
             if not self.path.exists():
                 self.path.mkdir(parents=True)
-                # Others may pass, not look: PostgreSQL's account must reach its folder when root starts the suite.
-                self.path.chmod(0o711)
+                # Started by root, others may pass, not look: PostgreSQL's account must reach its folder.
+                self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
             for folder in (self.logs, self.run, self.secrets):
                 folder.mkdir(exist_ok=True)
             self.secrets.chmod(0o700)

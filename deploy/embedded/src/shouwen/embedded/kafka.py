@@ -142,6 +142,7 @@ class Kafka:
 
         if self.data.exists():  # a format that was cut short
             shutil.rmtree(self.data)
+        self.data.mkdir(mode=0o700, parents=True)
         cluster = _kafka_uuid(uuid4().bytes)
         tool = [java(), *SMALL, f"-Dlog4j2.configurationFile={self._logging}", "-cp", path, "kafka.tools.StorageTool"]
         done = subprocess.run(

@@ -51,7 +51,7 @@ async def test_a_process_killed_at_a_commit_point_loses_and_doubles_nothing(grou
             await publish(event)
         async with process(ground, failpoint) as first:
             await publish_slowly(publish, sent[20:], first)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 assert await first.wait() == SIGKILLED
         async with ground.running(create, LedgerSettings) as ledger:
             await everything_once(ledger, sent, [str(case) for case in cases])
@@ -66,7 +66,7 @@ async def publish_slowly(publish: Any, events: list[Any], while_running: asyncio
 
 
 async def everything_once(ledger: Running, sent: list[Any], cases: list[str]) -> None:
-    await ledger.settled(90)
+    await ledger.settled(120)
     rows = await ledger.fetch("SELECT event_id FROM entry")
     assert sorted(row["event_id"] for row in rows) == sorted(event.id for event in sent)
     assert await ledger.dead_letters() == []
@@ -142,7 +142,12 @@ async def test_a_broker_that_is_down_at_the_start_is_waited_for(infrastructure: 
             await asyncio.to_thread(infrastructure.kafka.wait_ready)
             event = registered()
             await ledger.hears(event)
-            assert (await ledger.http.get("/health/ready")).status_code == 200
+
+            async def unready() -> str | None:
+                answer = await ledger.http.get("/health/ready")
+                return None if answer.status_code == 200 else answer.text
+
+            await ledger.until_none(unready)
     finally:
         if not infrastructure.kafka.process.running:
             await asyncio.to_thread(infrastructure.kafka.start)

@@ -317,14 +317,14 @@ class Suite:
         return settings | services.passed_on() | dict(self.environment.get(name, {}))
 
     def _write_state(self) -> None:
-        issuer = os.environ.get("SHOUWEN_OIDC_ISSUER", tokens.ISSUER)
+        evaluation = "SHOUWEN_OIDC_JWKS_URL" not in os.environ
         self.state = State(
             home=str(self.home.path),
             launcher=os.getpid(),
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=self.host,
-            issuer=issuer,
-            evaluation="SHOUWEN_OIDC_JWKS_URL" not in os.environ,
+            issuer=tokens.ISSUER if evaluation else os.environ.get("SHOUWEN_OIDC_ISSUER", ""),
+            evaluation=evaluation,
             kafka=self.kafka_bootstrap,
             stream_prefix=self.stream_prefix,
             postgres=_without_password(self.admin_dsn()),

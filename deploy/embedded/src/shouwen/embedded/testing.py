@@ -18,6 +18,7 @@ import pytest
 
 from shouwen.embedded.kafka import Kafka
 from shouwen.embedded.postgres import Postgres, dsn_of
+from shouwen.embedded.zipkin import Zipkin
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,15 @@ def infrastructure(launcher_home: Path) -> Iterator[Infrastructure]:
             kafka.kill()  # its data go away with the home
         if postgres:
             postgres.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def zipkin(launcher_home: Path) -> Iterator[str]:
+    """A real Zipkin on a free port, started when the first test asks for it. Its base URL."""
+    server = Zipkin(launcher_home, free_port(), say=print)
+    try:
+        server.start()
+        server.wait_ready()
+        yield server.url
+    finally:
+        server.process.kill()

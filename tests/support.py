@@ -1,15 +1,31 @@
-"""What the tests of the whole suite share: a person at its doors, and waiting for a condition."""
+"""What the tests of the whole suite share: a home, a person at its doors, and waiting for a condition."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
 import httpx
 
 from shouwen.embedded.access import Access
+from shouwen.embedded.home import Home
 
 T = TypeVar("T")
+
+
+@contextmanager
+def temporary_home() -> Generator[Home]:
+    """A home of its own for a suite, removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="shouwen-suite-"))
+    folder.chmod(0o711)  # PostgreSQL's account must reach its data when root runs the tests
+    try:
+        yield Home(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Person:

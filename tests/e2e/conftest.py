@@ -1,16 +1,12 @@
 """The whole suite on its default parts: real Kafka, PostgreSQL, Zipkin, mailbox and the four services as processes."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-from support import Person
+from support import Person, temporary_home
 
 from shouwen.contracts.catalogue import SERVICES
-from shouwen.embedded.home import Home
 from shouwen.embedded.ports import Ports
 from shouwen.embedded.suite import Suite
 
@@ -18,15 +14,13 @@ from shouwen.embedded.suite import Suite
 @pytest.fixture(scope="session")
 def suite() -> Iterator[Suite]:
     """One suite for all tests of this folder, as ``make up`` starts it, on free ports in a home of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="shouwen-e2e-"))
-    folder.chmod(0o711)  # PostgreSQL's account must reach its data when root runs the tests
     settings = {"OTEL_BSP_SCHEDULE_DELAY": "500"}
     environment = dict.fromkeys(SERVICES, settings)
-    try:
-        with Suite(Home(folder), ports=Ports.free(), environment=environment, say=print) as running:
-            yield running
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        temporary_home() as home,
+        Suite(home, ports=Ports.free(), environment=environment, say=print) as running,
+    ):
+        yield running
 
 
 @pytest.fixture

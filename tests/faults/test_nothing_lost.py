@@ -8,17 +8,15 @@ import asyncio
 import json
 import os
 import random
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
 import pytest
+from support import temporary_home
 
 from shouwen.contracts.catalogue import SERVICES
 from shouwen.embedded import load
-from shouwen.embedded.home import Home
 from shouwen.embedded.load import Load
 from shouwen.embedded.ports import Ports
 from shouwen.embedded.reconcile import collect, reconcile, until_at_rest
@@ -49,13 +47,8 @@ FAILPOINTS: tuple[tuple[str, str], ...] = (
 @pytest.fixture
 def suite() -> Iterator[Suite]:
     """A suite of its own, which the test may tear down."""
-    folder = Path(tempfile.mkdtemp(prefix="shouwen-faults-"))
-    folder.chmod(0o711)
-    try:
-        with Suite(Home(folder), ports=Ports.free(), traces=False, say=print) as running:
-            yield running
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_home() as home, Suite(home, ports=Ports.free(), traces=False, say=print) as running:
+        yield running
 
 
 @pytest.mark.req("X-05", "S-16", "N-04", "I-01")

@@ -13,6 +13,7 @@ import pytest
 from ledger import LedgerSettings, create
 from test_hearing import registered, replied
 
+from shouwen.contracts.event import CloudEvent
 from shouwen.contracts.message import MessageSent
 from shouwen.runtime.failpoint import VARIABLE
 from shouwen.runtime.testing import Grounds, Infrastructure, Running, grounds
@@ -44,25 +45,24 @@ async def process(ground: Grounds, failpoint: str = "") -> AsyncGenerator[asynci
 @pytest.mark.parametrize("failpoint", ["consumer.before_commit@2", "consumer.after_commit@2", "relay.after_send@2"])
 async def test_a_process_killed_at_a_commit_point_loses_and_doubles_nothing(ground: Grounds, failpoint: str) -> None:
     cases = [uuid4() for _ in range(4)]
-    rounds = [[registered(case_id=case) for case in cases], *([replied(case) for case in cases] for _ in range(9))]
-    sent: list[Any] = [event for one in rounds for event in one]
+    sent: list[CloudEvent[Any]] = []
     async with ground.publishing() as publish:
-        for event in sent[:20]:
-            await publish(event)
-        async with process(ground, failpoint) as first:
-            await publish_slowly(publish, sent[20:], first)
-            async with asyncio.timeout(120):
-                assert await first.wait() == SIGKILLED
+
+        async def publish_all(events: list[CloudEvent[Any]]) -> None:
+            for event in events:
+                await publish(event)
+            sent.extend(events)
+
+        await publish_all([registered(case_id=case) for case in cases])
+        async with process(ground, failpoint) as first, asyncio.timeout(120):
+            # Round after round, so that the service meets them in several batches however slowly it starts.
+            while first.returncode is None:
+                await publish_all([replied(case) for case in cases])
+                await asyncio.sleep(0.2)
+        assert first.returncode == SIGKILLED
+        await publish_all([replied(case) for case in cases])
         async with ground.running(create, LedgerSettings) as ledger:
             await everything_once(ledger, sent, [str(case) for case in cases])
-
-
-async def publish_slowly(publish: Any, events: list[Any], while_running: asyncio.subprocess.Process) -> None:
-    """One by one, so that the service meets them in several batches."""
-    for event in events:
-        await publish(event)
-        if while_running.returncode is None:
-            await asyncio.sleep(0.15)
 
 
 async def everything_once(ledger: Running, sent: list[Any], cases: list[str]) -> None:

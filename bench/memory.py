@@ -1,14 +1,12 @@
 """Resident memory of every process of the suite, at rest after the start and at rest after some work."""
 
 import asyncio
-import json
 import os
 import time
-from dataclasses import asdict, dataclass
-
-import psutil
+from dataclasses import asdict
 
 from bench.launched import Launched, launched
+from bench.processes import Memory, memory, servers, tree
 from bench.report import Section, Table, circumstances
 from bench.servers import home
 from shouwen.embedded.access import Access
@@ -16,18 +14,6 @@ from shouwen.embedded.load import Load, run
 
 PORT_BASE = 21400
 IDLE_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Memory of one server with all its child processes, in MiB.
-
-    PSS shares a page's size among those who map it, so it may be added up; RSS counts shared pages in every process.
-    """
-
-    processes: int
-    pss: float
-    rss: float
 
 
 def measure(*, matters: int, command: str) -> Section:
@@ -76,30 +62,12 @@ def measure(*, matters: int, command: str) -> Section:
     )
 
 
-def usage(suite: Launched) -> dict[str, Usage]:
+def usage(suite: Launched) -> dict[str, Memory]:
     """Memory now, by server; the launcher is what `make up` started, without the servers."""
-    servers = {
-        file.stem: json.loads(file.read_text())["pid"]
-        for file in sorted(suite.home.run.glob("*.json"))
-        if "pid" in json.loads(file.read_text())
-    }
-    found = {name: _of(_tree(pid, set())) for name, pid in servers.items()}
-    launcher = _tree(suite.process.pid, set(servers.values()))
-    ours = [process for process in launcher if process.pid == suite.home.read().launcher]
-    found["launcher"] = _of(ours)
-    found["make and uv around it"] = _of([process for process in launcher if process not in ours])
-    return found
-
-
-def _tree(pid: int, without: set[int]) -> list[psutil.Process]:
-    """A process and its descendants, without those trees."""
-    process = psutil.Process(pid)
-    others = [each for child in process.children() if child.pid not in without for each in _tree(child.pid, without)]
-    return [process, *others]
-
-
-def _of(processes: list[psutil.Process]) -> Usage:
-    details = [process.memory_full_info() for process in processes]
-    # Only Linux knows PSS; elsewhere RSS stands in.
-    pss = sum(getattr(one, "pss", one.rss) for one in details)
-    return Usage(len(processes), pss / 2**20, sum(one.rss for one in details) / 2**20)
+    found = servers(suite.home)
+    used = {name: memory(tree(pid)) for name, pid in found.items()}
+    started = tree(suite.process.pid, without=found.values())
+    launcher = [process for process in started if process.pid == suite.home.read().launcher]
+    used["launcher"] = memory(launcher)
+    used["make around it"] = memory([process for process in started if process not in launcher])
+    return used

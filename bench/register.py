@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, field
 from bench import raw_commit
 from bench.chain import delays
 from bench.figures import Rounds, p50_p99_ms, paired_ratio
+from bench.processes import between, cpu_seconds
 from bench.report import Section, Table, circumstances
 from bench.suites import running
 from bench.tap import tapping
 from shouwen.embedded.access import Access
+from shouwen.embedded.home import Home
 from shouwen.embedded.load import Load, run
 
 COMMIT_SECONDS = 4.0
@@ -25,6 +27,7 @@ class _Figures:
     answer_ms: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     through_per_second: list[float] = field(default_factory=list[float])
     repeated_requests: list[int] = field(default_factory=list[int])
+    cpu_ms_per_matter: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     missing: list[dict[str, int]] = field(default_factory=list[dict[str, int]])
 
 
@@ -44,24 +47,28 @@ async def measure(*, rounds: int, concurrency: int, matters: int, traces: bool, 
                 raw = await raw_commit.commits(dsn, connections=concurrency, seconds=COMMIT_SECONDS)
                 figures.raw_commits_per_second.append(raw.per_second)
                 figures.raw_commit_ms.append(p50_p99_ms(raw.seconds_each))
-                await _burst(access, figures, matters, concurrency, seed=1000 + number)
+                await _burst(access, suite.home, figures, matters, concurrency, seed=1000 + number)
     return Section(
         name="register" if traces else "register_untraced",
         title=f"Registering through the REST API, {concurrency} at once{'' if traces else ', without traces'}",
         command=command,
-        tables=[_table(figures, concurrency)],
+        tables=[_table(figures, concurrency), _cpu_table(figures)],
         notes=_notes(figures, rounds, matters),
         figures=asdict(figures),
         circumstances=at | {"load_average_after": round(os.getloadavg()[0], 2)},
     )
 
 
-async def _burst(access: Access, figures: _Figures, matters: int, concurrency: int, seed: int) -> None:
+async def _burst(access: Access, home: Home, figures: _Figures, matters: int, concurrency: int, seed: int) -> None:
     load = Load(matters=matters, concurrency=concurrency, seed=seed, late_share=0, worked_share=0)
     async with tapping(access.kafka_bootstrap, access.stream_prefix) as tap:
+        before = cpu_seconds(home)
         await run(access, load)
+        generator = cpu_seconds(home)["generator"]
         # Read only now: an observer would compete for the two cores while the matters are registered.
         await tap.read_rest()
+        used = between(before, cpu_seconds(home) | {"generator": generator})
+    figures.cpu_ms_per_matter.append({name: seconds * 1000 / matters for name, seconds in used.items()})
     figures.registered_per_second.append(matters / load.seconds)
     figures.answer_ms.append(p50_p99_ms(load.latencies))
     begun = min(intent["posted_at"] for intent in load.intents)
@@ -92,6 +99,14 @@ def _table(figures: _Figures, concurrency: int) -> Table:
             line("matters whose every clock and message is on the bus", figures.through_per_second, []),
         ],
     )
+
+
+def _cpu_table(figures: _Figures) -> Table:
+    rounds = figures.cpu_ms_per_matter
+    rows = [[name, Rounds.of([one[name] for one in rounds]).text(1)] for name in rounds[0]]
+    everything = [sum(ms for name, ms in one.items() if name != "generator") for one in rounds]
+    rows.append(["**all but the generator**", Rounds.of(everything).text(1)])
+    return Table(["process", "CPU ms per matter"], rows)
 
 
 def _notes(figures: _Figures, rounds: int, matters: int) -> list[str]:

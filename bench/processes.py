@@ -1,0 +1,63 @@
+"""The processes of a suite: which there are, how much memory they hold, how much CPU they have used."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import psutil
+
+from shouwen.embedded.home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of one server with all its child processes, in MiB.
+
+    PSS shares a page's size among those who map it, so it may be added up; RSS counts shared pages in every process.
+    """
+
+    processes: int
+    pss: float
+    rss: float
+
+
+def servers(home: Home) -> dict[str, int]:
+    """Process ids of the servers that run on a home, by their pid files."""
+    noted = {file.stem: json.loads(file.read_text()) for file in sorted(home.run.glob("*.json"))}
+    return {name: content["pid"] for name, content in noted.items() if "pid" in content}
+
+
+def tree(pid: int, *, without: Collection[int] = ()) -> list[psutil.Process]:
+    """A process and its descendants, without the trees that begin at some ids."""
+    process = psutil.Process(pid)
+    children = [child for child in process.children() if child.pid not in without]
+    return [process, *(each for child in children for each in tree(child.pid, without=without))]
+
+
+def memory(processes: Collection[psutil.Process]) -> Memory:
+    """Their memory now."""
+    details = [process.memory_full_info() for process in processes]
+    # Only Linux knows PSS; elsewhere RSS stands in.
+    pss = sum(getattr(one, "pss", one.rss) for one in details)
+    return Memory(len(processes), pss / 2**20, sum(one.rss for one in details) / 2**20)
+
+
+def cpu_seconds(home: Home) -> dict[str, float]:
+    """CPU that each server has used since its start, its ended children included, and this process as `generator`."""
+    used = {name: sum(_cpu(process) for process in tree(pid)) for name, pid in servers(home).items()}
+    return used | {"generator": _cpu(psutil.Process())}
+
+
+def between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """What each has used from one reading to the next."""
+    return {name: after[name] - before[name] for name in before}
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:  # a session that ended since it was listed
+        return 0.0
+    # A database session that has ended is counted in its parent's children.
+    ended = times.children_user + times.children_system if hasattr(times, "children_user") else 0.0
+    return times.user + times.system + ended

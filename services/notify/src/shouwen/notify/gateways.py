@@ -2,6 +2,7 @@
 
 import asyncio
 import mailbox
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email import policy
@@ -191,6 +192,9 @@ class Mail:
     text: str
 
 
+_MAILDIR_NAME = re.compile(r"(\d+)\.M(\d+)P\d+Q(\d+)")
+
+
 class EvaluationMailbox:
     """The Maildir which the launcher's mail receiver fills."""
 
@@ -212,8 +216,8 @@ class EvaluationMailbox:
         if not (folder / "new").is_dir():
             return [], None
         box = mailbox.Maildir(folder, create=False)
-        # A Maildir name begins with the second and the microsecond, so names sort by arrival.
-        keys = sorted((key for key in box.keys() if before is None or key < before), reverse=True)  # noqa: SIM118
+        older = (key for key in box.keys() if before is None or _arrival(key) < _arrival(before))  # noqa: SIM118
+        keys = sorted(older, key=_arrival, reverse=True)
         chosen = keys[:limit]
         mails: list[Mail] = []
         for key in chosen:
@@ -222,6 +226,12 @@ class EvaluationMailbox:
             except KeyError:
                 continue  # deleted meanwhile
         return mails, chosen[-1] if len(keys) > limit else None
+
+
+def _arrival(key: str) -> tuple[int, ...]:
+    """Second, microsecond and count in a Maildir name; they are not padded, so the name itself does not sort."""
+    found = _MAILDIR_NAME.match(key)
+    return tuple(int(part) for part in found.groups()) if found else ()
 
 
 def _read_mail(key: str, content: bytes) -> Mail:

@@ -208,6 +208,16 @@ async def until_state(notify: Running, subject: str, state: str, timeout: float 
     return next(each for each in await deliveries(notify, subject) if each["channel"] == "email")
 
 
+async def until_no_mail_is_on_its_way(notify: Running) -> None:
+    """Wait for the mails of earlier tests, which would otherwise take the answers that the next mail is to get."""
+
+    async def none_left() -> bool:
+        rows = await notify.fetch("SELECT FROM delivery WHERE channel = 'email' AND state IN ('pending', 'sending')")
+        return not rows
+
+    await until(none_left)
+
+
 def told(found: list[dict[str, Any]]) -> Counter[tuple[str, str, str]]:
     return Counter((each["template"], each["recipient"], each["channel"]) for each in found)
 
@@ -316,6 +326,7 @@ async def test_a_contact_sealed_with_another_key_is_set_aside_and_blocks_nothing
 
 @pytest.mark.req("N-04")
 async def test_a_temporary_refusal_is_tried_again(notify: Running, receiver: Receiver) -> None:
+    await until_no_mail_is_on_its_way(notify)
     receiver.answers.extend(["451 try later bj.clerk@example.com", "450 busy"])
     case = uuid4()
     event = registered(case=case)
@@ -329,6 +340,7 @@ async def test_a_temporary_refusal_is_tried_again(notify: Running, receiver: Rec
 async def test_a_permanent_refusal_goes_to_a_person_and_an_operator_may_send_again(
     notify: Running, receiver: Receiver
 ) -> None:
+    await until_no_mail_is_on_its_way(notify)
     receiver.answers.append("550 no such person bj.clerk@example.com")
     case = uuid4()
     await notify.hears(registered(case=case))

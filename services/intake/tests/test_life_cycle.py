@@ -6,13 +6,11 @@ from typing import get_args
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shouwen.contracts.case import CaseState
 from shouwen.intake.domain import case as life
 from shouwen.intake.domain.case import LIFE_CYCLE, OPEN_STATES, Actor, AlreadyOwner, Case, NotAnswered, NotInThisState
-from shouwen.intake.domain.numbering import case_id, case_number, registration_year
+from shouwen.intake.domain.numbering import case_number, registration_year
 from shouwen.runtime.errors import Forbidden, Invalid
 
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
@@ -136,15 +134,3 @@ def test_the_year_of_a_number_is_that_of_the_branchs_wall_clock() -> None:
     assert registration_year(new_years_eve, "Europe/Berlin") == 2026
     assert case_number("BJ", 2026, 1) == "BJ-2026-000001"
     assert case_number("BJ", 2026, 1_234_567) == "BJ-2026-1234567"
-
-
-@given(
-    at=st.integers(0, 30_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
-    later=st.timedeltas(timedelta(milliseconds=1), timedelta(days=3650)),
-    entropy=st.binary(min_size=10, max_size=10),
-)
-def test_ids_sort_as_cases_were_registered(at: datetime, later: timedelta, entropy: bytes) -> None:
-    first, second = case_id(at, entropy), case_id(at + later + timedelta(milliseconds=1), entropy)
-    assert first < second
-    assert first.version == 7
-    assert first.variant == "specified in RFC 4122"

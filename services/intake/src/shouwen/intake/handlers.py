@@ -1,6 +1,5 @@
 """What intake does: each function loads, lets the domain decide, saves, and emits. None commits or publishes."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ from shouwen.intake.domain import case as life
 from shouwen.intake.domain import registration as entering
 from shouwen.intake.domain.case import CLERKS, Actor, Case
 from shouwen.intake.domain.directory import Branch, Changes, Person, changes
-from shouwen.intake.domain.numbering import ENTROPY_BYTES, case_id, case_number, registration_year
+from shouwen.intake.domain.numbering import case_number, registration_year
 from shouwen.intake.domain.registration import Particulars, Registrar, Registration
 from shouwen.intake.domain.timeline import entry_of
 from shouwen.intake.domain.visibility import fields_to_mask, sees_unmasked
@@ -24,6 +23,7 @@ from shouwen.intake.store import CaseMark, Filed, Filters, Note, Protected, Prot
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
 from shouwen.runtime.errors import Invalid, NotFound, Refused
+from shouwen.runtime.ids import new_id
 from shouwen.runtime.privacy import mask_identifier, mask_name, mask_phone
 from shouwen.runtime.unit_of_work import Transaction
 
@@ -98,14 +98,14 @@ async def register_case(
     principal = person_of(tx)
     principal.require_role(*CLERKS, SYSTEM)
     principal.require_branch(registration.branch)
-    new_id = case_id(tx.now, os.urandom(ENTROPY_BYTES))
+    case_id = new_id(tx.now)
     if not await store.claim_key(
         tx,
         person=principal.person,
         key=once.key,
         branch=registration.branch,
         request_hash=once.request_hash,
-        case_id=new_id,
+        case_id=case_id,
     ):
         return Registered(case=await _claimed(tx, principal, once), is_new=False)
 
@@ -126,7 +126,7 @@ async def register_case(
     number = case_number(branch.number_prefix, year, await store.take_number(tx, branch=branch.branch, year=year))
     case, fact = entering.register(
         checked,
-        case_id=new_id,
+        case_id=case_id,
         number=number,
         registrar=registrar,
         owner=owner,

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -193,8 +194,8 @@ class Running:
         finally:
             await connection.close()
 
-    async def prepares_every_query(self, package: str, resource: str = "sql/queries.sql") -> list[str]:
-        """Prepare each named statement of a package on the migrated schema.
+    async def prepares_every_query(self, package: str) -> list[str]:
+        """Prepare each named statement of a package's ``.sql`` files on the migrated schema.
 
         Returns:
             The names. A statement that does not fit the schema raises the database's error, with its name.
@@ -202,12 +203,15 @@ class Running:
         names: list[str] = []
         connection = await asyncpg.connect(self.owner_url)
         try:
-            for name, statement in queries.load(package, resource):
-                try:
-                    await connection.prepare(statement)
-                except asyncpg.PostgresError as error:
-                    raise AssertionError(f"{package} {name}: {error}") from error
-                names.append(name)
+            for file in (resources.files(package) / "sql").iterdir():
+                if not file.name.endswith(".sql"):
+                    continue
+                for name, statement in queries.load(package, f"sql/{file.name}"):
+                    try:
+                        await connection.prepare(statement)
+                    except asyncpg.PostgresError as error:
+                        raise AssertionError(f"{package} {name}: {error}") from error
+                    names.append(name)
         finally:
             await connection.close()
         return names

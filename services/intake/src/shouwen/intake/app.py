@@ -7,9 +7,10 @@ import yaml
 from pydantic import ValidationError
 
 from shouwen.contracts.directory import DirectoryFile
-from shouwen.intake import handlers, http
+from shouwen.intake import http
+from shouwen.intake.handlers import directory
 from shouwen.intake.settings import IntakeSettings
-from shouwen.intake.store import Protection
+from shouwen.intake.store.protection import Protection
 from shouwen.intake.subscribers import subscriptions
 from shouwen.runtime.errors import FieldProblem
 from shouwen.runtime.http import field_problem
@@ -34,7 +35,7 @@ def create(settings: IntakeSettings) -> Service:
 
         async def load_directory() -> None:
             async with service.work.as_worker() as tx:
-                changed = await handlers.load_directory(tx, file, protection=protection)
+                changed = await directory.load_directory(tx, file, protection=protection)
             _log.info("directory loaded", branches=len(changed.branches), persons=len(changed.persons))
 
         service.prepares(load_directory)

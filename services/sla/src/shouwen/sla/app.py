@@ -1,8 +1,9 @@
 """The sla service, put together."""
 
 from shouwen.runtime.service import Service
-from shouwen.sla import gateways, handlers, http, subscribers
+from shouwen.sla import gateways, http, subscribers
 from shouwen.sla.domain.policies import Policies
+from shouwen.sla.handlers import directory
 from shouwen.sla.settings import SlaSettings
 from shouwen.sla.ticker import Ticker
 
@@ -20,7 +21,7 @@ def create(settings: SlaSettings) -> Service:
         if settings.directory_file is None:
             return
         async with service.work.as_worker() as tx:
-            await handlers.learn_directory_file(gateways.branches_of(settings.directory_file), tx, policies)
+            await directory.learn_directory_file(gateways.branches_of(settings.directory_file), tx, policies)
 
     service.prepares(learn_directory)
     service.hears(subscribers.subscriptions(policies))

@@ -1,13 +1,13 @@
-"""The REST side: clocks with their explanation, and packs."""
+"""Clocks with their explanation."""
 
 import base64
 import binascii
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from shouwen.contracts.clock import ClockState
@@ -16,15 +16,12 @@ from shouwen.runtime.auth import Caller
 from shouwen.runtime.errors import Invalid
 from shouwen.runtime.http import After, Limit, Page
 from shouwen.runtime.unit_of_work import UnitOfWork
-from shouwen.sla import handlers
-from shouwen.sla.domain.allowance import Unit
 from shouwen.sla.domain.explanation import Segment
 from shouwen.sla.domain.instant import SECOND, moment
-from shouwen.sla.domain.pack import Basis, Pack, Target
-from shouwen.sla.domain.pack_file import read_pack
 from shouwen.sla.domain.policies import Policies
-from shouwen.sla.handlers import Explained
-from shouwen.sla.store import ClockFilter
+from shouwen.sla.handlers import clocks
+from shouwen.sla.handlers.clocks import Explained
+from shouwen.sla.store.clocks import ClockFilter
 
 
 class ClockItem(BaseModel):
@@ -81,41 +78,8 @@ class ClockDetail(ClockItem):
     firings: list[FiringItem]
 
 
-class TargetItem(BaseModel):
-    """One promise of a pack."""
-
-    policy: str
-    target: str
-    title: str | None
-    limit: int | None = Field(description="null: the start event holds the deadline")
-    unit: Unit | None
-    clause: str
-    basis: Basis
-    statutory: bool
-    pausable: list[str]
-
-
-class PackItem(BaseModel):
-    """One version of a policy pack."""
-
-    pack: str
-    version: int
-    effective_from: date
-    title: str
-    source: str | None
-    targets: list[TargetItem]
-
-
-class Validation(BaseModel):
-    """A pack that could be published as it is."""
-
-    valid: Literal[True] = True
-    pack: PackItem
-
-
-def routes(work: UnitOfWork, policies: Policies) -> APIRouter:
-    """The routes of this service."""
-    router = APIRouter(prefix="/api", tags=["sla"])
+def add_routes(router: APIRouter, work: UnitOfWork, policies: Policies) -> None:
+    """Clocks: lists, and one with its explanation."""
 
     @router.get("/clocks")
     async def list_clocks(  # pyright: ignore[reportUnusedFunction]
@@ -133,7 +97,7 @@ def routes(work: UnitOfWork, policies: Policies) -> APIRouter:
         """Clocks you may see, the earliest deadline first."""
         wanted = ClockFilter(subject, branch, state, breached, owner, department, due_before)
         async with work.as_person(caller) as tx:
-            rows = await handlers.list_clocks(tx, wanted, _key(after), limit + 1)
+            rows = await clocks.list_clocks(tx, wanted, _key(after), limit + 1)
         items = [ClockItem.model_validate(_item(row)) for row in rows[:limit]]
         return Page(items=items, next=_after_key(rows[limit - 1]) if len(rows) > limit else None)
 
@@ -141,23 +105,7 @@ def routes(work: UnitOfWork, policies: Policies) -> APIRouter:
     async def get_clock(clock_id: UUID, caller: Caller) -> ClockDetail:  # pyright: ignore[reportUnusedFunction]
         """One clock: why it is due when it is, and what it fires when."""
         async with work.as_person(caller) as tx:
-            return _detail(await handlers.explain_clock(tx, clock_id, policies))
-
-    @router.get("/packs")
-    async def list_packs(caller: Caller) -> Page[PackItem]:  # pyright: ignore[reportUnusedFunction]
-        """The policy packs of this installation."""
-        del caller  # any signed-in person may read the rules
-        return Page(items=[_pack(pack) for pack in policies.packs])
-
-    @router.post("/packs/validate")
-    async def validate_pack(  # pyright: ignore[reportUnusedFunction]
-        caller: Caller, text: Annotated[str, Body(media_type="application/yaml", description="The pack as YAML")]
-    ) -> Validation:
-        """Check a pack without publishing it; every mistake is told with its line, field and remedy."""
-        del caller
-        return Validation(pack=_pack(read_pack(text)))
-
-    return router
+            return _detail(await clocks.explain_clock(tx, clock_id, policies))
 
 
 def _item(row: asyncpg.Record) -> dict[str, Any]:
@@ -223,32 +171,6 @@ def _segment(segment: Segment) -> SegmentItem:
         counted_seconds=segment.counted / SECOND,
         reason=segment.reason,
         by=segment.by,
-    )
-
-
-def _pack(pack: Pack) -> PackItem:
-    return PackItem(
-        pack=pack.name,
-        version=pack.version,
-        effective_from=pack.effective_from,
-        title=pack.title,
-        source=pack.source,
-        targets=[_target(target) for target in pack.targets],
-    )
-
-
-def _target(target: Target) -> TargetItem:
-    has_limit = target.due_field is None
-    return TargetItem(
-        policy=target.policy,
-        target=target.name,
-        title=target.title,
-        limit=target.limit if has_limit else None,
-        unit=target.unit if has_limit else None,
-        clause=target.clause,
-        basis=target.basis,
-        statutory=target.statutory,
-        pausable=sorted(target.pausable),
     )
 
 

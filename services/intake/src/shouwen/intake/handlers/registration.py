@@ -1,0 +1,117 @@
+"""Entering a matter into the register."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from shouwen.intake.domain import registration as entering
+from shouwen.intake.domain.case import CLERKS, Case
+from shouwen.intake.domain.directory import Branch
+from shouwen.intake.domain.numbering import case_number, registration_year
+from shouwen.intake.domain.registration import Registrar, Registration
+from shouwen.intake.handlers.hearing import add_mark
+from shouwen.intake.handlers.shared import (
+    SYSTEM,
+    KeyUsedOtherwise,
+    Once,
+    person_of,
+    unknown_owner,
+)
+from shouwen.intake.store import cases, directory, facts, listed, requests
+from shouwen.intake.store.protection import Protected, Protection
+from shouwen.runtime import telemetry
+from shouwen.runtime.auth import Principal
+from shouwen.runtime.errors import Invalid
+from shouwen.runtime.ids import new_id
+from shouwen.runtime.unit_of_work import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The answer to a registration; ``is_new`` is False when the same request came before."""
+
+    case: Case
+    is_new: bool
+
+
+async def register_case(
+    tx: Transaction, registration: Registration, *, once: Once, protection: Protection
+) -> Registered:
+    """Enter a matter into the register; the same request again gives the same case.
+
+    Raises:
+        Forbidden: the caller may not register, or not in this branch.
+        Invalid: a field is wrong, or the key was used for another request.
+        ClientBlacklisted: the service request of a client on the list of dishonest clients.
+    """
+    principal = person_of(tx)
+    principal.require_role(*CLERKS, SYSTEM)
+    principal.require_branch(registration.branch)
+    case_id = new_id(tx.now)
+    if not await requests.claim_key(
+        tx,
+        person=principal.person,
+        key=once.key,
+        branch=registration.branch,
+        request_hash=once.request_hash,
+        case_id=case_id,
+    ):
+        return Registered(case=await _claimed(tx, principal, once), is_new=False)
+
+    checked = entering.check(registration, now=tx.now)
+    branch = await _branch(tx, registration.branch)
+    registrar = Registrar(principal.person, is_system=principal.roles.isdisjoint(CLERKS))
+    owner = entering.first_owner(registration, registrar)
+    is_known, department = await directory.active_person(tx, owner, branch.branch)
+    if registration.owner is not None and not is_known:
+        raise unknown_owner()
+    client = protection.mention(registration.particulars)
+    protected = Protected.of(registration.particulars, protection)
+    listed = await _listed(tx, protected.client_identifier_hash)
+    entering.refuse_service(registration, listed[1] if listed else None)
+
+    # From here to the commit this branch's other registrations wait: nothing slow may stand below.
+    year = registration_year(tx.now, branch.time_zone)
+    number = case_number(branch.number_prefix, year, await cases.take_number(tx, branch=branch.branch, year=year))
+    case, fact = entering.register(
+        checked,
+        case_id=case_id,
+        number=number,
+        registrar=registrar,
+        owner=owner,
+        department=registration.department or department,
+        client=client,
+        traceparent=telemetry.current_traceparent(),
+    )
+    telemetry.set_attributes(case_id=str(case.id), branch=case.branch)
+    await cases.add_case(tx, case, protected)
+    await facts.add_fact(tx, tx.emit(fact), actor=principal.person)
+    if listed is not None:
+        entry, reason_code = listed
+        mark = entering.mark_listed(case, reason_code=reason_code, now=tx.now)
+        await add_mark(tx, case, mark, list_entry_id=entry)
+    return Registered(case=case, is_new=True)
+
+
+async def _claimed(tx: Transaction, principal: Principal, once: Once) -> Case:
+    claimed = await requests.claimed_key(tx, person=principal.person, key=once.key)
+    if claimed is None or claimed[0] != once.request_hash:
+        raise KeyUsedOtherwise
+    filed = await cases.case_by_id(tx, claimed[1])
+    if filed is None:
+        raise KeyUsedOtherwise
+    return filed.case
+
+
+async def _branch(tx: Transaction, code: str) -> Branch:
+    branch = await directory.branch_entry(tx, code)
+    if branch is None:
+        raise Invalid(
+            "The directory does not have this branch.",
+            field="branch",
+            remedy="GET /api/directory lists your branches; the operator adds one to the file SHOUWEN_DIRECTORY_FILE.",
+        )
+    return branch
+
+
+async def _listed(tx: Transaction, identifier_hash: str | None) -> tuple[UUID, str] | None:
+    return None if identifier_hash is None else await listed.listed_entry(tx, identifier_hash)

@@ -1,0 +1,327 @@
+"""Registering matters, and reading the register."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from shouwen.contracts.case import CaseState, CaseType, Channel, Relation, Severity
+from shouwen.contracts.event import BranchCode, Identifier, Instant
+from shouwen.intake.domain.registration import Particulars, Registration
+from shouwen.intake.handlers import reading, registration
+from shouwen.intake.handlers.reading import Shown
+from shouwen.intake.http.fields import (
+    CaseAnswer,
+    ClientIdentifier,
+    Key,
+    Line,
+    Number,
+    Phone,
+    Sent,
+    Words,
+    bad_place,
+    once_of,
+)
+from shouwen.intake.store.cases import Filters
+from shouwen.intake.store.facts import TimelineRow
+from shouwen.intake.store.listed import Mark
+from shouwen.intake.store.protection import Protection
+from shouwen.runtime import telemetry
+from shouwen.runtime.auth import Caller
+from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.unit_of_work import UnitOfWork
+
+
+class RequesterSent(Sent):
+    """Who speaks (I-04). An anonymous requester has neither name nor phone."""
+
+    name: Line | None = None
+    phone: Phone | None = None
+    relation: Relation = "other"
+
+
+class ClientSent(Sent):
+    """The client whom the matter is about."""
+
+    name: Line
+    identifier: ClientIdentifier | None = Field(
+        None, description="Resident ID number or unified social credit code; found on the list of dishonest clients"
+    )
+
+
+class CaseSent(Sent):
+    """A matter to be registered (I-01)."""
+
+    type: CaseType
+    channel: Channel
+    branch: BranchCode
+    severity: Severity | None = Field(None, description="Of a complaint: ordinary unless given; malicious is a finding")
+    subject: Line
+    description: Words
+    received_at: Instant | None = Field(None, description="When the matter reached the group; now unless given")
+    promised_at: Instant | None = Field(None, description="The reply time agreed with the requester (I-07)")
+    requester: RequesterSent
+    client: ClientSent | None = None
+    owner: Identifier | None = Field(None, description="Who is responsible; unless given, whoever registers (I-05)")
+    department: Identifier | None = None
+
+    def registration(self) -> Registration:
+        """The matter as the domain takes it."""
+        return Registration(
+            type=self.type,
+            channel=self.channel,
+            branch=self.branch,
+            severity=self.severity,
+            relation=self.requester.relation,
+            received_at=self.received_at,
+            promised_at=self.promised_at,
+            owner=self.owner,
+            department=self.department,
+            particulars=Particulars(
+                subject=self.subject,
+                description=self.description,
+                requester_name=self.requester.name,
+                requester_phone=self.requester.phone,
+                client_name=self.client.name if self.client else None,
+                client_identifier=self.client.identifier if self.client else None,
+            ),
+        )
+
+
+class RequesterShown(BaseModel):
+    """Who spoke; name and phone are masked unless the case is yours to work on."""
+
+    name: str | None
+    phone: str | None
+    relation: Relation
+
+
+class ClientShown(BaseModel):
+    """The client; the identifier is masked unless the case is yours to work on."""
+
+    name: str | None
+    identifier: str | None
+    identifier_hash: str | None = Field(description="Finds the client's other cases: GET /api/cases?client=…")
+
+
+class MarkShown(BaseModel):
+    """A mark of the case; one that was lifted is history."""
+
+    mark: Mark
+    list_entry_id: UUID
+    reason_code: str
+    marked_at: datetime
+    lifted_at: datetime | None
+
+
+class NoteShown(BaseModel):
+    """Words recorded with a fact of the case."""
+
+    type: str
+    time: datetime
+    by: str
+    text: str
+
+
+class CaseListed(CaseAnswer):
+    """A case in a list: personal data are masked to everyone."""
+
+    branch: str
+    type: CaseType
+    severity: Severity | None
+    channel: Channel
+    subject: str
+    received_at: datetime
+    registered_at: datetime
+    registrar: str
+    owner: str
+    department: str | None
+    promised_at: datetime | None
+    replied_at: datetime | None
+    plan_delivered_at: datetime | None
+    ended_at: datetime | None
+    requester: RequesterShown
+    client: ClientShown | None
+    masked: bool = Field(description="Whether personal data are masked in this answer")
+
+    @classmethod
+    def shown(cls, shown: Shown) -> "CaseListed":
+        """The case for a list."""
+        return cls.model_validate(_case_fields(shown))
+
+
+class CaseShown(CaseListed):
+    """A case. Each answer with unmasked personal data is recorded as a look."""
+
+    description: str
+    marks: list[MarkShown]
+    notes: list[NoteShown]
+
+    @classmethod
+    def shown(cls, shown: Shown) -> "CaseShown":
+        """The case by itself."""
+        return cls.model_validate(
+            {
+                **_case_fields(shown),
+                "description": shown.particulars.description,
+                "marks": [
+                    MarkShown(
+                        mark=each.mark,
+                        list_entry_id=each.list_entry_id,
+                        reason_code=each.reason_code,
+                        marked_at=each.marked_at,
+                        lifted_at=each.lifted_at,
+                    )
+                    for each in shown.marks
+                ],
+                "notes": [NoteShown(type=note.type, time=note.at, by=note.by, text=text) for note, text in shown.notes],
+            }
+        )
+
+
+class TimelineEntry(BaseModel):
+    """One line of a timeline: a fact of the case itself, or one heard from another service."""
+
+    time: datetime
+    type: str
+    source: str = Field(description="Who told it, as /shouwen/sla")
+    data: dict[str, Any] = Field(description="A few plain values; no words and no names of people")
+    trace_id: str | None
+    id: str = Field(description="The id of the event")
+
+    @classmethod
+    def of(cls, row: TimelineRow) -> "TimelineEntry":
+        """The line as it is shown."""
+        return cls(
+            time=row.at,
+            type=row.type,
+            source=row.source,
+            data=dict(row.details),
+            trace_id=telemetry.trace_id_of(row.traceparent),
+            id=row.event_id,
+        )
+
+
+def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+    """Registering a matter, the register, one case, its timeline."""
+    _add_registration(router, work, protection)
+    _add_reading(router, work, protection)
+
+
+def _add_registration(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+    @router.post(
+        "/cases",
+        status_code=201,
+        tags=["cases"],
+        responses={
+            200: {"model": CaseAnswer, "description": "The same request came before; this was its answer"},
+            409: {"description": "Service is refused: the client is on the list of dishonest clients (002 六5)"},
+        },
+    )
+    async def register_case(body: CaseSent, caller: Caller, key: Key, response: Response) -> CaseAnswer:
+        """Register a matter: it gets its number, its first responsible person, and its trace."""
+        once = once_of(protection, key, "register", body)
+        async with work.as_person(caller) as tx:
+            registered = await registration.register_case(tx, body.registration(), once=once, protection=protection)
+        if not registered.is_new:
+            response.status_code = 200
+        # What was answered first is answered again, whatever has become of the case.
+        return CaseAnswer.of(registered.case).model_copy(update={"state": "received"})
+
+
+def _add_reading(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+    @router.get("/cases", tags=["cases"])
+    async def list_cases(
+        caller: Caller,
+        limit: Limit,
+        after: After,
+        branch: Annotated[BranchCode | None, Query()] = None,
+        type: Annotated[CaseType | None, Query()] = None,
+        state: Annotated[CaseState | None, Query()] = None,
+        owner: Annotated[Identifier | None, Query(description="The person responsible")] = None,
+        client: Annotated[
+            str | None, Query(pattern=r"^[0-9a-f]{64}$", description="A client's identifier_hash, as a case shows it")
+        ] = None,
+    ) -> Page[CaseListed]:
+        """The register, the newest case first."""
+        filters = Filters(branch=branch, type=type, state=state, owner=owner, client=client)
+        place = _case_place(after)
+        async with work.as_person(caller) as tx:
+            page = await reading.list_cases(tx, filters, after=place, limit=limit + 1, protection=protection)
+        following = str(page[limit - 1].case.id) if len(page) > limit else None
+        return Page(items=[CaseListed.shown(each) for each in page[:limit]], next=following)
+
+    @router.get("/cases/{number}", tags=["cases"])
+    async def show_case(number: Number, caller: Caller) -> CaseShown:
+        """One case."""
+        async with work.as_person(caller) as tx:
+            shown = await reading.show_case(tx, number, protection=protection)
+        return CaseShown.shown(shown)
+
+    @router.get("/cases/{number}/timeline", tags=["cases"])
+    async def show_timeline(number: Number, caller: Caller, limit: Limit, after: After) -> Page[TimelineEntry]:
+        """What happened to a case, the oldest first: its own facts, its clocks, its messages, its screening."""
+        place = _timeline_place(after)
+        async with work.as_person(caller) as tx:
+            rows = await reading.show_timeline(tx, number, after=place, limit=limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        following = f"{last.at.isoformat()}~{last.event_id}" if last else None
+        return Page(items=[TimelineEntry.of(row) for row in rows[:limit]], next=following)
+
+
+def _case_place(after: str | None) -> UUID | None:
+    try:
+        return None if after is None else UUID(after)
+    except ValueError:
+        raise bad_place() from None
+
+
+def _timeline_place(after: str | None) -> tuple[datetime, str] | None:
+    if after is None:
+        return None
+    at, tilde, event_id = after.partition("~")
+    try:
+        time = datetime.fromisoformat(at)
+        time.astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise bad_place() from None
+    if not tilde or time.tzinfo is None or "\x00" in event_id:
+        raise bad_place()
+    return time, event_id
+
+
+def _case_fields(shown: Shown) -> dict[str, Any]:
+    case, particulars = shown.case, shown.particulars
+    return {
+        "id": case.id,
+        "number": case.number,
+        "trace_id": telemetry.trace_id_of(case.traceparent),
+        "state": case.state,
+        "branch": case.branch,
+        "type": case.type,
+        "severity": case.severity,
+        "channel": case.channel,
+        "subject": particulars.subject,
+        "received_at": case.received_at,
+        "registered_at": case.registered_at,
+        "registrar": case.registrar,
+        "owner": case.owner,
+        "department": case.department,
+        "promised_at": case.promised_at,
+        "replied_at": case.replied_at,
+        "plan_delivered_at": case.plan_delivered_at,
+        "ended_at": case.ended_at,
+        "requester": RequesterShown(
+            name=particulars.requester_name, phone=particulars.requester_phone, relation=case.relation
+        ),
+        "client": None
+        if particulars.client_name is None and particulars.client_identifier is None
+        else ClientShown(
+            name=particulars.client_name,
+            identifier=particulars.client_identifier,
+            identifier_hash=shown.client_hash,
+        ),
+        "masked": shown.is_masked,
+    }

@@ -1,0 +1,106 @@
+"""Fields and answers that several routes share."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Header, Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from shouwen.contracts.case import CaseState
+from shouwen.intake.domain.case import Case
+from shouwen.intake.handlers.shared import Once
+from shouwen.intake.store.protection import Protection
+from shouwen.runtime import telemetry
+from shouwen.runtime.errors import Invalid
+
+_PHONE_FORM = r"^\+?[0-9][0-9 ()\-]{2,28}(?:[xX#,转][0-9]{1,8})?$"
+
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40, pattern=_PHONE_FORM)]
+"""A phone number, with an extension if need be: digits, spaces, ( ) - and a leading +."""
+
+
+def _printable(value: str) -> str:
+    if any(character < " " and character not in "\t\n\r" for character in value):
+        raise ValueError("holds a control character; only tabs and line breaks may stand in a text")
+    return value
+
+
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+]
+"""One line: 1 to 200 characters."""
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_printable)
+]
+"""A text: 1 to 20,000 characters."""
+ClientIdentifier = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=40, pattern=r"^[0-9A-Za-z][0-9A-Za-z \-]{1,39}$")
+]
+"""A resident ID number or unified social credit code: letters and digits."""
+
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="Your own key of this request; the same request with it again has no second effect",
+    ),
+]
+OptionalKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="Your own key of this request, if it must not have a second effect when sent again",
+    ),
+]
+Number = Annotated[
+    str, Path(max_length=40, pattern=r"^[A-Z]{2,4}-[0-9]{4}-[0-9]{6,10}$", description="As BJ-2026-000001")
+]
+
+
+class Sent(BaseModel):
+    """What a caller sends: a field that is not known is an error, not silently lost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CaseAnswer(BaseModel):
+    """A case in short, as the answer to a registration or a command."""
+
+    id: UUID
+    number: str
+    trace_id: str | None
+    state: CaseState
+
+    @classmethod
+    def of(cls, case: Case) -> "CaseAnswer":
+        """The case as it is now."""
+        return cls(id=case.id, number=case.number, trace_id=telemetry.trace_id_of(case.traceparent), state=case.state)
+
+
+class WorkedAnswer(CaseAnswer):
+    """The answer to a command."""
+
+    owner: str
+    department: str | None
+
+    @classmethod
+    def of(cls, case: Case) -> "WorkedAnswer":
+        """The case after the command."""
+        short = CaseAnswer.of(case)
+        return cls(**short.model_dump(), owner=case.owner, department=case.department)
+
+
+def once_of(protection: Protection, key: str, command: str, body: BaseModel) -> Once:
+    return Once(key=key, request_hash=protection.fingerprint(f"{command}\n{body.model_dump_json()}"))
+
+
+def bad_place() -> Invalid:
+    return Invalid(
+        "This is not a place in this list.", field="after", remedy="Send the 'next' of the page before, unchanged."
+    )

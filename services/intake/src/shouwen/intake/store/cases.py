@@ -1,0 +1,155 @@
+"""The register: cases by number, by id, by page."""
+
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+import asyncpg
+
+from shouwen.contracts.case import CaseType
+from shouwen.intake.domain.case import OPEN_STATES, Case
+from shouwen.intake.store.protection import Protected
+from shouwen.runtime import queries
+from shouwen.runtime.unit_of_work import Transaction
+
+QUERIES = queries.load("shouwen.intake", "sql/cases.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A case with its particulars, as it lies in the register."""
+
+    case: Case
+    protected: Protected
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a page of the register is narrowed to; None lets everything through."""
+
+    branch: str | None = None
+    type: CaseType | None = None
+    state: str | None = None
+    owner: str | None = None
+    client: str | None = None
+
+
+async def take_number(tx: Transaction, *, branch: str, year: int) -> int:
+    """The next position in the series of a branch and year."""
+    return cast(int, await tx.fetch_value(QUERIES.take_number, branch, year))
+
+
+async def add_case(tx: Transaction, case: Case, protected: Protected) -> None:
+    """Put a new case into the register."""
+    await tx.execute(
+        QUERIES.add_case,
+        case.id,
+        case.number,
+        case.branch,
+        case.type,
+        case.severity,
+        case.channel,
+        case.relation,
+        case.state,
+        case.received_at,
+        case.registered_at,
+        case.registrar,
+        case.owner,
+        case.department,
+        case.promised_at,
+        case.traceparent,
+        protected.subject,
+        protected.description,
+        protected.requester_name,
+        protected.requester_phone,
+        protected.requester_phone_hash,
+        protected.client_name,
+        protected.client_identifier,
+        protected.client_identifier_hash,
+    )
+
+
+async def case_by_number(tx: Transaction, number: str) -> Filed | None:
+    """A case by its number; None also when it is another branch's."""
+    row = await tx.fetch_one(QUERIES.case_by_number, number)
+    return None if row is None else _filed(row)
+
+
+async def case_by_id(tx: Transaction, case_id: UUID) -> Filed | None:
+    """A case by its id; None also when it is another branch's."""
+    row = await tx.fetch_one(QUERIES.case_by_id, case_id)
+    return None if row is None else _filed(row)
+
+
+async def lock_case_by_number(tx: Transaction, number: str) -> Filed | None:
+    """A case by its number, for a change."""
+    row = await tx.fetch_one(QUERIES.lock_case_by_number, number)
+    return None if row is None else _filed(row)
+
+
+async def lock_case_by_id(tx: Transaction, case_id: UUID) -> Filed | None:
+    """A case by its id, for a change."""
+    row = await tx.fetch_one(QUERIES.lock_case_by_id, case_id)
+    return None if row is None else _filed(row)
+
+
+async def lock_open_cases_of_client(tx: Transaction, identifier_hash: str) -> list[Case]:
+    """The open cases that name a client, for a change."""
+    rows = await tx.fetch(QUERIES.lock_open_cases_of_client, identifier_hash, sorted(OPEN_STATES))
+    return [_filed(row).case for row in rows]
+
+
+async def save_case(tx: Transaction, case: Case) -> None:
+    """Keep what a command changed."""
+    await tx.execute(
+        QUERIES.save_case,
+        case.id,
+        case.state,
+        case.owner,
+        case.department,
+        case.replied_at,
+        case.plan_delivered_at,
+        case.ended_at,
+    )
+
+
+async def cases_page(tx: Transaction, filters: Filters, *, after: UUID | None, limit: int) -> list[Filed]:
+    """Cases below ``after``, the newest first."""
+    rows = await tx.fetch(
+        QUERIES.cases_page, after, filters.branch, filters.type, filters.state, filters.owner, filters.client, limit
+    )
+    return [_filed(row) for row in rows]
+
+
+def _filed(row: asyncpg.Record) -> Filed:
+    case = Case(
+        id=UUID(int=row["id"].int),
+        number=row["number"],
+        branch=row["branch"],
+        type=row["type"],
+        severity=row["severity"],
+        channel=row["channel"],
+        relation=row["relation"],
+        state=row["state"],
+        received_at=row["received_at"],
+        registered_at=row["registered_at"],
+        registrar=row["registrar"],
+        owner=row["owner"],
+        department=row["department"],
+        promised_at=row["promised_at"],
+        traceparent=row["traceparent"],
+        replied_at=row["replied_at"],
+        plan_delivered_at=row["plan_delivered_at"],
+        ended_at=row["ended_at"],
+    )
+    protected = Protected(
+        subject=row["subject"],
+        description=row["description"],
+        requester_name=row["requester_name"],
+        requester_phone=row["requester_phone"],
+        requester_phone_hash=row["requester_phone_hash"],
+        client_name=row["client_name"],
+        client_identifier=row["client_identifier"],
+        client_identifier_hash=row["client_identifier_hash"],
+    )
+    return Filed(case=case, protected=protected)

@@ -1,0 +1,88 @@
+"""The form in which personal data rest: encrypted for us, hashed to be found, sealed for one other service."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from shouwen.contracts.case import ClientMention
+from shouwen.intake.domain.registration import Particulars
+from shouwen.runtime.privacy import KeyRing, Seal, keyed_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """How personal data are kept: encrypted for us, hashed to be found, sealed for one other service."""
+
+    keys: KeyRing
+    hash_key: bytes
+    seal: Seal
+
+    def encrypt(self, text: str | None) -> bytes | None:
+        """The text for a bytea column."""
+        return None if text is None else self.keys.encrypt(text)
+
+    def decrypt(self, value: bytes | None) -> str | None:
+        """The text of a bytea column."""
+        return None if value is None else self.keys.decrypt(value)
+
+    def hash(self, value: str | None) -> str | None:
+        """The keyed hash by which a phone number or an identifier is found."""
+        return None if value is None else keyed_hash(self.hash_key, value)
+
+    def fingerprint(self, text: str) -> str:
+        """A keyed hash of a text as it stands, by which the same request is recognised."""
+        return hmac.new(self.hash_key, text.encode(), hashlib.sha256).hexdigest()
+
+    def mention(self, particulars: Particulars) -> ClientMention | None:
+        """The client of a case for an event: a hash, and what only the review service can open."""
+        claims = {"name": particulars.client_name, "identifier": particulars.client_identifier}
+        given = {name: value for name, value in claims.items() if value is not None}
+        if not given:
+            return None
+        return ClientMention(
+            identifier_hash=self.hash(particulars.client_identifier),
+            sealed=self.seal.seal(given),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """The particulars of a case as they rest in the database."""
+
+    subject: bytes
+    description: bytes
+    requester_name: bytes | None
+    requester_phone: bytes | None
+    requester_phone_hash: str | None
+    client_name: bytes | None
+    client_identifier: bytes | None
+    client_identifier_hash: str | None
+
+    @classmethod
+    def of(cls, particulars: Particulars, protection: Protection) -> "Protected":
+        """Encrypt the particulars."""
+        return cls(
+            subject=protection.keys.encrypt(particulars.subject),
+            description=protection.keys.encrypt(particulars.description),
+            requester_name=protection.encrypt(particulars.requester_name),
+            requester_phone=protection.encrypt(particulars.requester_phone),
+            requester_phone_hash=protection.hash(particulars.requester_phone),
+            client_name=protection.encrypt(particulars.client_name),
+            client_identifier=protection.encrypt(particulars.client_identifier),
+            client_identifier_hash=protection.hash(particulars.client_identifier),
+        )
+
+    def open(self, protection: Protection) -> Particulars:
+        """Decrypt the particulars.
+
+        Raises:
+            Unreadable: the key was destroyed or is not configured.
+        """
+        return Particulars(
+            subject=protection.keys.decrypt(self.subject),
+            description=protection.keys.decrypt(self.description),
+            requester_name=protection.decrypt(self.requester_name),
+            requester_phone=protection.decrypt(self.requester_phone),
+            client_name=protection.decrypt(self.client_name),
+            client_identifier=protection.decrypt(self.client_identifier),
+        )

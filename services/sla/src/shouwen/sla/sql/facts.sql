@@ -1,0 +1,20 @@
+-- name: lock_subjects
+-- Create or lock these subjects; sorted, so that two batches never wait in a circle.
+INSERT INTO subject (branch, subject, facts)
+SELECT branch, subject, facts FROM unnest($1::text[], $2::text[], $3::integer[]) AS heard (branch, subject, facts)
+ORDER BY branch, subject
+ON CONFLICT (branch, subject) DO UPDATE SET facts = subject.facts + excluded.facts
+RETURNING branch, subject, facts;
+
+-- name: add_facts
+-- Keep facts as they came.
+INSERT INTO fact (branch, subject, source, event_id, event_type, event_time, data, traceparent)
+SELECT branch, subject, source, event_id, event_type, event_time, data::jsonb, traceparent
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::text[])
+     AS heard (branch, subject, source, event_id, event_type, event_time, data, traceparent)
+ON CONFLICT DO NOTHING;
+
+-- name: facts_of
+-- Everything heard about these subjects.
+SELECT branch, subject, source, event_id, event_type, event_time, data, traceparent
+FROM fact JOIN unnest($1::text[], $2::text[]) AS wanted (branch, subject) USING (branch, subject);

@@ -1,0 +1,1 @@
+"""What sla keeps: in each room, one function for each named query of the ``.sql`` file of its name."""

@@ -33,12 +33,14 @@ def _values(annotation: Any, field: FieldInfo | None = None) -> st.SearchStrateg
     if get_origin(annotation) is Literal:
         return st.sampled_from(get_args(annotation))
     if get_origin(annotation) is tuple:
-        return st.lists(_values(get_args(annotation)[0]), max_size=4).map(tuple)
+        return st.lists(_values(get_args(annotation)[0]), min_size=int(_limit(field, "min_length", 0)), max_size=4).map(
+            tuple
+        )
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _models(annotation)
     return {
         str: _strings(field),
-        int: st.integers(1, 28),
+        int: st.integers(int(_limit(field, "ge", 1)), int(_limit(field, "le", 28))),
         float: st.floats(0, 1e6),
         bool: st.booleans(),
         UUID: st.uuids(),
@@ -46,6 +48,11 @@ def _values(annotation: Any, field: FieldInfo | None = None) -> st.SearchStrateg
         date: st.dates(date(1970, 1, 1), date(2999, 12, 31)),
         type(None): st.none(),
     }[annotation]
+
+
+def _limit(field: FieldInfo | None, name: str, otherwise: float) -> float:
+    given = [getattr(each, name) for each in field.metadata if hasattr(each, name)] if field else []
+    return given[0] if given else otherwise
 
 
 def _strings(field: FieldInfo | None) -> st.SearchStrategy[str]:

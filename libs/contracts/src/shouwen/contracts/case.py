@@ -1,6 +1,6 @@
 """Facts about a case: one matter that reached the group, from registration to its end. Stream ``case.v1``."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +60,7 @@ class CaseRegistered(CaseFact):
     department: Identifier | None = None
     promised_at: Instant | None = Field(None, description="The reply time agreed with the requester, if any")
     client: ClientMention | None = None
+    parent_id: Annotated[UUID | None, Field(description="Of a part: the case that was split (003 §7(一))")] = None
 
 
 class CaseAssigned(CaseFact):
@@ -138,4 +139,186 @@ class CaseMarked(CaseFact):
     reason_code: Text | None = None
 
 
-CaseEvent = CaseRegistered | CaseAssigned | CaseReplied | CasePlanDelivered | CaseResolved | CaseWithdrawn | CaseMarked
+class CaseReclassified(CaseFact):
+    """The kind or severity of a case was corrected (002 七(四)); ``received_at`` repeats when the matter came in.
+
+    Emitted by intake. Heard by sla (the clocks of the old kind end, those of the new one count from the receipt).
+    """
+
+    event_type: ClassVar[str] = "case.reclassified.v1"
+
+    reclassified_at: Instant
+    received_at: Instant
+    case_type: CaseType
+    severity: Severity | None = None
+    previous_type: CaseType
+    previous_severity: Severity | None = None
+    reclassified_by: Identifier
+
+
+class CaseAcknowledged(CaseFact):
+    """The requester was told that the matter came in and who answers for it (ISO 10002: acknowledgement).
+
+    Emitted by intake. Heard by sla (stops acknowledgement).
+    """
+
+    event_type: ClassVar[str] = "case.acknowledged.v1"
+
+    acknowledged_at: Instant
+    acknowledged_by: Identifier
+
+
+class CasePromised(CaseFact):
+    """A reply time was agreed with the requester, or agreed anew (002 七(三)).
+
+    Emitted by intake. Heard by sla (the promise has a clock of its own).
+    """
+
+    event_type: ClassVar[str] = "case.promised.v1"
+
+    agreed_at: Instant
+    promised_at: Instant = Field(description="The agreed reply time")
+    requester_consented: bool = Field(
+        False, description="Whether the requester's consent to a later time than policy demands was recorded"
+    )
+    recorded_by: Identifier
+
+
+class CasePaused(CaseFact):
+    """Work on a case waits for somebody else.
+
+    Emitted by intake. Heard by sla (pauses the targets that may pause for this reason).
+    """
+
+    event_type: ClassVar[str] = "case.paused.v1"
+
+    paused_at: Instant
+    reason: Literal["awaiting_requester", "awaiting_third_party"]
+    expected_until: Instant | None = Field(None, description="When the answer is expected")
+    paused_by: Identifier
+
+
+class CaseResumed(CaseFact):
+    """Work on a paused case went on. Emitted by intake. Heard by sla (resumes its clocks)."""
+
+    event_type: ClassVar[str] = "case.resumed.v1"
+
+    resumed_at: Instant
+    resumed_by: Identifier
+
+
+class CaseReopened(CaseFact):
+    """A case that had ended was taken up again; its first run is kept.
+
+    Emitted by intake. Heard by sla (a new cycle, or the old clocks go on, as the pack says), notify (tells the owner).
+    """
+
+    event_type: ClassVar[str] = "case.reopened.v1"
+
+    reopened_at: Instant
+    cycle: int = Field(ge=2, description="The how manieth run of the case begins")
+    reason: Literal["dissatisfied", "new_information", "ended_wrongly"]
+    owner: Identifier
+    department: Identifier | None = None
+    reopened_by: Identifier
+
+
+class CaseMerged(CaseFact):
+    """A case turned out to be the same matter as another, which goes on for both; its history is kept.
+
+    Emitted by intake. Heard by sla (cancels the clocks of this case; the other's stand).
+    """
+
+    event_type: ClassVar[str] = "case.merged.v1"
+
+    merged_at: Instant
+    into_id: UUID
+    into_number: Text
+    merged_by: Identifier
+
+
+class CaseLinked(CaseFact):
+    """A case was linked to another one that is near to it. Emitted by intake. Heard by nobody in the suite yet."""
+
+    event_type: ClassVar[str] = "case.linked.v1"
+
+    linked_at: Instant
+    other_id: UUID
+    other_number: Text
+    linked_by: Identifier
+
+
+class CaseSplit(CaseFact):
+    """A case that spans departments was split into parts, each a case with this one as its parent (003 §7(一)).
+
+    Emitted by intake. Heard by nobody in the suite yet.
+    """
+
+    event_type: ClassVar[str] = "case.split.v1"
+
+    split_at: Instant
+    parts: tuple[UUID, ...] = Field(min_length=1)
+    split_by: Identifier
+
+
+class CaseFoundMalicious(CaseFact):
+    """Two persons found that a complaint is untrue, or a smear in public (002 七(二)).
+
+    Emitted by intake. Heard by sla (cancels its clocks, from here on and not before).
+    """
+
+    event_type: ClassVar[str] = "case.found_malicious.v1"
+
+    found_at: Instant
+    proposed_by: Identifier
+    confirmed_by: Identifier
+
+
+class CaseClosed(CaseFact):
+    """A resolved case was closed: nothing more is to follow. Emitted by intake. Heard by nobody in the suite yet."""
+
+    event_type: ClassVar[str] = "case.closed.v1"
+
+    closed_at: Instant
+    closed_by: Identifier
+
+
+class CaseNoticeRequested(CaseFact):
+    """The requester is to be told something; ``sealed`` is a JWE that only notify can open.
+
+    It holds ``name``, ``email`` and ``phone`` of the requester as far as they are known, and the values of the notice:
+    ``handover``: ``contact_name``, ``contact_department``, ``contact_phone``; ``extension``: ``due_at``;
+    ``survey``: ``link``; ``suggestion_decision``: ``decision``; ``progress``: ``link``, ``code``; ``reply``: ``text``.
+
+    Emitted by intake. Heard by notify (mails the requester, or asks the owner to call where there is no address).
+    """
+
+    event_type: ClassVar[str] = "case.notice_requested.v1"
+
+    requested_at: Instant
+    notice: Literal["handover", "extension", "survey", "suggestion_decision", "progress", "reply"]
+    owner: Identifier = Field(description="Who tells the requester in person when no message can reach them")
+    sealed: Text
+
+
+CaseLifeEvent = (
+    CaseRegistered
+    | CaseAssigned
+    | CaseReplied
+    | CasePlanDelivered
+    | CaseResolved
+    | CaseWithdrawn
+    | CaseMarked
+    | CaseReclassified
+    | CaseAcknowledged
+    | CasePromised
+    | CasePaused
+    | CaseResumed
+    | CaseReopened
+    | CaseMerged
+    | CaseLinked
+    | CaseSplit
+    | CaseFoundMalicious
+    | CaseClosed
+    | CaseNoticeRequested
+)

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from shouwen.contracts import case, client, clock, directory, group, message
+from shouwen.contracts import casework, client, clock, directory, group, message
 from shouwen.contracts.event import MAX_BODY_BYTES, Attributes, BadEvent, CloudEvent, Event
 
 ServiceName = Literal["intake", "sla", "notify", "review"]
@@ -34,7 +34,7 @@ def _members(union: UnionType) -> tuple[type[Event], ...]:
 
 
 STREAMS: tuple[Stream, ...] = (
-    Stream("case.v1", "Cases", "case id", _members(case.CaseEvent), "intake", ("sla", "notify", "review")),
+    Stream("case.v1", "Cases", "case id", _members(casework.CaseEvent), "intake", ("sla", "notify", "review")),
     Stream("clock.v1", "Clocks", "clock id", _members(clock.ClockEvent), "sla", ("intake", "notify")),
     Stream(
         "client.v1",
@@ -47,8 +47,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream("message.v1", "Messages to people", "message id", _members(message.MessageEvent), "notify", ("intake",)),
     Stream(
         "directory.v1",
-        "Branches and persons",
-        "branch:CODE or person:ID",
+        "Branches, departments, persons and delegations",
+        "branch:CODE, department:BRANCH:ID, person:ID or delegation:ID",
         _members(directory.DirectoryEvent),
         "intake",
         ("sla", "notify"),

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from typing import Annotated, ClassVar, Self
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from shouwen.contracts.event import BranchCode, Event, Identifier, Text
+from shouwen.contracts.event import BranchCode, Event, Identifier, Instant, Text
 
 
 class DirectoryFact(Event):
@@ -56,7 +57,59 @@ class PersonDescribed(DirectoryFact):
         return f"person:{self.person}"
 
 
-DirectoryEvent = BranchDescribed | PersonDescribed
+class Duty(BaseModel):
+    """What a department answers, and within how long it owes its part to the others (003 §7(三), §9)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    topic: Identifier
+    limit_hours: int | None = Field(None, ge=1, le=8760, description="Elapsed hours; none: the policies' limits only")
+
+
+class DepartmentDescribed(DirectoryFact):
+    """A department exists in a branch, and answers these topics (003 §7(三)).
+
+    Emitted by intake. Heard by nobody in the suite yet.
+    """
+
+    event_type: ClassVar[str] = "department.described.v1"
+    aggregate: ClassVar[str] = "department"
+
+    department: Identifier
+    name: Text
+    duties: tuple[Duty, ...] = ()
+    active: bool = True
+
+    @property
+    def key(self) -> str:
+        return f"department:{self.branch}:{self.department}"
+
+
+class DelegationDescribed(DirectoryFact):
+    """Somebody who is away is stood in for by a delegate during a period (003 §10(二)).
+
+    The last word stands: a delegation that was ended early is described again with its true end, a withdrawn one as
+    ``cancelled``.
+
+    Emitted by intake. Heard by sla (who is responsible first and second for a breach), notify (tells the delegate too).
+    """
+
+    event_type: ClassVar[str] = "delegation.described.v1"
+    aggregate: ClassVar[str] = "delegation"
+
+    delegation_id: UUID
+    principal: Identifier
+    delegate: Identifier
+    starts_at: Instant
+    ends_at: Instant
+    cancelled: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"delegation:{self.delegation_id}"
+
+
+DirectoryEvent = BranchDescribed | PersonDescribed | DepartmentDescribed | DelegationDescribed
 
 
 def _known_zone(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shouwen.contracts.case import CaseEvent
+from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain import case as life
 from shouwen.intake.domain.case import Case
 from shouwen.intake.handlers.shared import Once, actor_of, locked, unknown_owner, work_on

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shouwen.contracts.case import CaseEvent
+from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain.case import CLERKS, Actor, Case
 from shouwen.intake.store import cases, facts, requests
 from shouwen.intake.store.cases import Filed

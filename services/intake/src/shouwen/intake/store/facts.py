@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shouwen.contracts.case import CaseEvent
+from shouwen.contracts.casework import CaseEvent
 from shouwen.contracts.event import CloudEvent
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.timeline import Entry, plain_values

@@ -143,11 +143,12 @@ class Kafka:
         if self.data.exists():  # a format that was cut short
             shutil.rmtree(self.data)
         self.data.mkdir(mode=0o700, parents=True)
+        # Joined by "=" below: one id in 64 begins with a dash and would else be taken for an option.
         cluster = _kafka_uuid(uuid4().bytes)
         tool = [java(), *SMALL, f"-Dlog4j2.configurationFile={self._logging}", "-cp", path, "kafka.tools.StorageTool"]
         done = subprocess.run(
             tethered(
-                [*tool, "format", "--cluster-id", cluster, "--config", str(self._properties)],
+                [*tool, "format", f"--cluster-id={cluster}", "--config", str(self._properties)],
                 death_signal=signal.SIGKILL,
             ),
             env=own_environment(),

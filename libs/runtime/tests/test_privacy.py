@@ -11,6 +11,7 @@ from shouwen.runtime.privacy import (
     Seal,
     Unreadable,
     keyed_hash,
+    mask_email,
     mask_identifier,
     mask_name,
     mask_phone,
@@ -119,3 +120,7 @@ def test_a_masked_phone_keeps_what_recognises_it(phone: str, masked: str):
 @pytest.mark.parametrize(("text", "masked"), [("91110105MA01ABCD2X", "911*************2X"), ("12345", "*****")])
 def test_a_masked_identifier_keeps_three_and_two(text: str, masked: str):
     assert mask_identifier(text) == masked
+
+
+def test_an_address_shows_its_first_character_and_its_domain() -> None:
+    assert mask_email("wang.fang@example.com") == "w***@example.com"

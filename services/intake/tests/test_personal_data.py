@@ -162,3 +162,19 @@ async def test_cases_of_one_client_or_phone_are_found_by_hash(
     assert [each["number"] for each in found.json()["items"]] == [case["number"]]
     hashes = await intake.fetch("SELECT requester_phone_hash FROM cases WHERE id = $1", UUID(case["id"]))
     assert len(hashes[0]["requester_phone_hash"]) == 64
+
+
+@pytest.mark.req("I-18")
+async def test_the_address_of_a_requester_rests_encrypted_and_is_masked_for_others(
+    intake: Running, register: Any, matter: Callable[..., Body]
+) -> None:
+    body = matter(requester={"name": "李娜", "email": "li.na@example.com"})
+    number = (await register(body)).json()["number"]
+
+    [row] = await intake.fetch("SELECT requester_email, requester_email_hash FROM cases WHERE number = $1", number)
+    assert b"li.na" not in row["requester_email"]
+    assert len(row["requester_email_hash"]) == 64
+    mine = await intake.http.get(f"/api/cases/{number}", headers=intake.token("bj.clerk", ["beijing"], ["clerk"]))
+    assert mine.json()["requester"]["email"] == "li.na@example.com"
+    theirs = await intake.http.get(f"/api/cases/{number}", headers=intake.token("bj.other", ["beijing"], ["clerk"]))
+    assert theirs.json()["requester"]["email"] == "l***@example.com"

@@ -165,6 +165,12 @@ def mask_phone(phone: str) -> str:
     return "*" * max(len(digits) - 2, 0) + digits[-2:] if len(digits) > 4 else "*" * len(digits)
 
 
+def mask_email(address: str) -> str:
+    """The first character and the domain stay."""
+    local, at, domain = address.partition("@")
+    return f"{local[:1]}***{at}{domain}"
+
+
 def mask_identifier(text: str) -> str:
     """The first three and the last two characters of a long identifier stay; a short one is masked whole."""
     text = "".join(text.split())

@@ -37,6 +37,7 @@ class Particulars:
     requester_phone: str | None
     client_name: str | None
     client_identifier: str | None
+    requester_email: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

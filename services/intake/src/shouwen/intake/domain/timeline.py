@@ -10,7 +10,7 @@ from shouwen.contracts.clock import ClockFact
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.contracts.message import MessageFact
 
-_OWN_KEYS = {"branch", "case_id", "number", "timed_subject", "about", "cause", "responsible", "client"}
+_OWN_KEYS = {"branch", "case_id", "number", "timed_subject", "about", "cause", "responsible", "client", "sealed"}
 """Fields that the timeline need not repeat, or must not hold."""
 
 CASE_SUBJECT = "case/"

@@ -20,6 +20,7 @@ def fields_to_mask(particulars: Particulars) -> tuple[str, ...]:
     fields = {
         "requester.name": particulars.requester_name,
         "requester.phone": particulars.requester_phone,
+        "requester.email": particulars.requester_email,
         "client.identifier": particulars.client_identifier,
     }
     return tuple(name for name, value in fields.items() if value)

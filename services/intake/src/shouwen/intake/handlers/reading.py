@@ -18,7 +18,7 @@ from shouwen.intake.store.cases import Filed, Filters
 from shouwen.intake.store.facts import Note, TimelineRow
 from shouwen.intake.store.listed import CaseMark
 from shouwen.intake.store.protection import Protection
-from shouwen.runtime.privacy import mask_identifier, mask_name, mask_phone
+from shouwen.runtime.privacy import mask_email, mask_identifier, mask_name, mask_phone
 from shouwen.runtime.unit_of_work import Transaction
 
 
@@ -99,6 +99,7 @@ def _masked(filed: Filed, protection: Protection) -> Shown:
             description=open_.description,
             requester_name=_each(mask_name, open_.requester_name),
             requester_phone=_each(mask_phone, open_.requester_phone),
+            requester_email=_each(mask_email, open_.requester_email),
             client_name=open_.client_name,
             client_identifier=_each(mask_identifier, open_.client_identifier),
         ),

@@ -15,6 +15,7 @@ from shouwen.intake.handlers.reading import Shown
 from shouwen.intake.http.fields import (
     CaseAnswer,
     ClientIdentifier,
+    Email,
     Key,
     Line,
     Number,
@@ -35,10 +36,11 @@ from shouwen.runtime.unit_of_work import UnitOfWork
 
 
 class RequesterSent(Sent):
-    """Who speaks (I-04). An anonymous requester has neither name nor phone."""
+    """Who speaks (I-04). An anonymous requester has neither name nor phone nor e-mail."""
 
     name: Line | None = None
     phone: Phone | None = None
+    email: Email | None = Field(None, description="Where the requester is told how the matter goes")
     relation: Relation = "other"
 
 
@@ -84,6 +86,7 @@ class CaseSent(Sent):
                 description=self.description,
                 requester_name=self.requester.name,
                 requester_phone=self.requester.phone,
+                requester_email=self.requester.email,
                 client_name=self.client.name if self.client else None,
                 client_identifier=self.client.identifier if self.client else None,
             ),
@@ -91,10 +94,11 @@ class CaseSent(Sent):
 
 
 class RequesterShown(BaseModel):
-    """Who spoke; name and phone are masked unless the case is yours to work on."""
+    """Who spoke; name, phone and e-mail are masked unless the case is yours to work on."""
 
     name: str | None
     phone: str | None
+    email: str | None
     relation: Relation
 
 
@@ -314,7 +318,10 @@ def _case_fields(shown: Shown) -> dict[str, Any]:
         "plan_delivered_at": case.plan_delivered_at,
         "ended_at": case.ended_at,
         "requester": RequesterShown(
-            name=particulars.requester_name, phone=particulars.requester_phone, relation=case.relation
+            name=particulars.requester_name,
+            phone=particulars.requester_phone,
+            email=particulars.requester_email,
+            relation=case.relation,
         ),
         "client": None
         if particulars.client_name is None and particulars.client_identifier is None

@@ -17,6 +17,10 @@ _PHONE_FORM = r"^\+?[0-9][0-9 ()\-]{2,28}(?:[xX#,转][0-9]{1,8})?$"
 
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40, pattern=_PHONE_FORM)]
 """A phone number, with an extension if need be: digits, spaces, ( ) - and a leading +."""
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+$")
+]
+"""An e-mail address, without a display name."""
 
 
 def _printable(value: str) -> str:

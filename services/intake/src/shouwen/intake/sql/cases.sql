@@ -9,9 +9,10 @@ RETURNING last;
 INSERT INTO cases (
     id, number, branch, type, severity, channel, relation, state, received_at, registered_at, registrar, owner,
     department, promised_at, traceparent, subject, description, requester_name, requester_phone,
-    requester_phone_hash, client_name, client_identifier, client_identifier_hash
+    requester_phone_hash, client_name, client_identifier, client_identifier_hash, requester_email, requester_email_hash
 ) VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+    $25
 );
 
 -- name: case_by_number

@@ -66,6 +66,8 @@ async def add_case(tx: Transaction, case: Case, protected: Protected) -> None:
         protected.client_name,
         protected.client_identifier,
         protected.client_identifier_hash,
+        protected.requester_email,
+        protected.requester_email_hash,
     )
 
 
@@ -148,6 +150,8 @@ def _filed(row: asyncpg.Record) -> Filed:
         requester_name=row["requester_name"],
         requester_phone=row["requester_phone"],
         requester_phone_hash=row["requester_phone_hash"],
+        requester_email=row["requester_email"],
+        requester_email_hash=row["requester_email_hash"],
         client_name=row["client_name"],
         client_identifier=row["client_identifier"],
         client_identifier_hash=row["client_identifier_hash"],

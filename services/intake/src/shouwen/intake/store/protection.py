@@ -54,6 +54,8 @@ class Protected:
     requester_name: bytes | None
     requester_phone: bytes | None
     requester_phone_hash: str | None
+    requester_email: bytes | None
+    requester_email_hash: str | None
     client_name: bytes | None
     client_identifier: bytes | None
     client_identifier_hash: str | None
@@ -67,6 +69,8 @@ class Protected:
             requester_name=protection.encrypt(particulars.requester_name),
             requester_phone=protection.encrypt(particulars.requester_phone),
             requester_phone_hash=protection.hash(particulars.requester_phone),
+            requester_email=protection.encrypt(particulars.requester_email),
+            requester_email_hash=protection.hash(particulars.requester_email),
             client_name=protection.encrypt(particulars.client_name),
             client_identifier=protection.encrypt(particulars.client_identifier),
             client_identifier_hash=protection.hash(particulars.client_identifier),
@@ -83,6 +87,7 @@ class Protected:
             description=protection.keys.decrypt(self.description),
             requester_name=protection.decrypt(self.requester_name),
             requester_phone=protection.decrypt(self.requester_phone),
+            requester_email=protection.decrypt(self.requester_email),
             client_name=protection.decrypt(self.client_name),
             client_identifier=protection.decrypt(self.client_identifier),
         )

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shouwen.contracts.case import CaseFact, CaseLifeEvent
-from shouwen.contracts.event import Identifier, Instant
+from shouwen.contracts.case import CaseFact, CaseLifeEvent, Channel
+from shouwen.contracts.event import Identifier, Instant, Text
 
 Finding = Literal["violation", "neglect_of_duty", "not_substantiated", "malicious", "not_caused_by_us"]
 Remedy = Literal["apology", "compensation", "follow_up_service"]
@@ -197,6 +197,35 @@ class SurveyAnswered(CaseFact):
     score: int = Field(ge=1, le=5, description="1 very dissatisfied … 5 very satisfied")
 
 
+class RequesterWrote(CaseFact):
+    """The requester wrote again in the same matter, as by answering an e-mail; the words stay in intake.
+
+    Emitted by intake. Heard by nobody in the suite yet.
+    """
+
+    event_type: ClassVar[str] = "case.requester_wrote.v1"
+
+    written_at: Instant = Field(description="When it reached the group")
+    channel: Channel
+    owner: Identifier = Field(description="Who answers for the case now")
+
+
+class AttachmentAdded(CaseFact):
+    """A file was put with a case; its name and content stay in intake.
+
+    Emitted by intake. Heard by nobody in the suite yet.
+    """
+
+    event_type: ClassVar[str] = "case.attachment_added.v1"
+
+    attachment_id: UUID
+    added_at: Instant
+    added_by: Identifier
+    media_type: Text
+    size_bytes: int = Field(ge=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the content as it came in")
+
+
 CaseEvent = (
     CaseLifeEvent
     | HandoverOffered
@@ -213,4 +242,6 @@ CaseEvent = (
     | SuggestionDecided
     | SurveyInvited
     | SurveyAnswered
+    | RequesterWrote
+    | AttachmentAdded
 )

@@ -3,7 +3,7 @@
 A transition takes the case and returns it changed, with the fact that tells of it; or it raises what is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -154,6 +154,52 @@ class Case:
         return state
 
 
+class PartsOpen(Refused):
+    """Parts of the case are open, so it cannot end."""
+
+    def __init__(self, case: "Case", parts: Sequence[str]) -> None:
+        super().__init__(
+            f"Case {case.number} cannot end while its parts are open: {', '.join(parts)}.",
+            field="parts",
+            remedy="Bring each part to its end first; what a part no longer has to do is withdrawn (003 §7(一)).",
+        )
+
+
+class PartsUnanswered(Refused):
+    """Parts of the case owe their answer, so there is no consolidated one yet."""
+
+    def __init__(self, case: "Case", parts: Sequence[str]) -> None:
+        super().__init__(
+            f"Case {case.number} gets one answer out of those of its parts; these are missing: {', '.join(parts)}.",
+            field="parts",
+            remedy="Have each part answered first, or withdraw it (003 §7(一)).",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """What else lies with a case and decides whether it may be answered or end; the default is: nothing.
+
+    Each thing that stands against a command is one field here and one refusal in the method of that command.
+    """
+
+    open_parts: Sequence[str] = ()
+    unanswered_parts: Sequence[str] = ()
+
+    def require_answerable(self, case: Case) -> None:
+        """Raise what must be done before the requester is answered."""
+        if self.unanswered_parts:
+            raise PartsUnanswered(case, self.unanswered_parts)
+
+    def require_endable(self, case: Case) -> None:
+        """Raise what must be done before the case is resolved or closed."""
+        if self.open_parts:
+            raise PartsOpen(case, self.open_parts)
+
+
+NOTHING_ELSE = Dossier()
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who gives a command."""
@@ -196,15 +242,23 @@ def assign(case: Case, *, owner: str, department: str | None, actor: Actor, now:
 
 
 def reply(
-    case: Case, *, replied_at: datetime | None, written: bool, actor: Actor, now: datetime
+    case: Case,
+    *,
+    replied_at: datetime | None,
+    written: bool,
+    actor: Actor,
+    now: datetime,
+    dossier: Dossier = NOTHING_ELSE,
 ) -> tuple[Case, CaseReplied]:
     """Record that the requester was answered, by whoever did it (I-06; 001 §13).
 
     Raises:
         NotInThisState: the case has ended.
+        Refused: the dossier lacks what an answer needs.
         Invalid: ``replied_at`` is in the future or before the matter came in.
     """
     state = case.after("reply")
+    dossier.require_answerable(case)
     at = happened_at(case, replied_at, field="replied_at", now=now)
     changed = replace(case, state=state, replied_at=_first(case.replied_at, at))
     fact = CaseReplied(
@@ -236,17 +290,21 @@ def deliver_plan(
     return changed, fact
 
 
-def resolve(case: Case, *, resolved_at: datetime | None, actor: Actor, now: datetime) -> tuple[Case, CaseResolved]:
+def resolve(
+    case: Case, *, resolved_at: datetime | None, actor: Actor, now: datetime, dossier: Dossier = NOTHING_ELSE
+) -> tuple[Case, CaseResolved]:
     """End the case: the matter was handled (001 §20).
 
     Raises:
         NotInThisState, NotYours, NotAnswered: what stands against it.
+        Refused: the dossier lacks what the end needs.
         Invalid: ``resolved_at`` is in the future or before the matter came in.
     """
     state = case.after("resolve")
     actor.require_say(case, "resolve")
     if case.type in ANSWERED_BEFORE_END and case.replied_at is None:
         raise NotAnswered(case)
+    dossier.require_endable(case)
     at = happened_at(case, resolved_at, field="resolved_at", now=now)
     changed = replace(case, state=state, ended_at=at)
     fact = CaseResolved(

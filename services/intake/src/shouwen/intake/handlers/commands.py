@@ -6,7 +6,7 @@ from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain import case as life
 from shouwen.intake.domain.case import Case
 from shouwen.intake.handlers.shared import Once, actor_of, locked, unknown_owner, work_on
-from shouwen.intake.store import directory
+from shouwen.intake.store import directory, dossier
 from shouwen.runtime.unit_of_work import Transaction
 
 
@@ -46,9 +46,10 @@ async def reply_case(
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
     """
     actor = actor_of(tx)
+    beside = await dossier.dossier(tx, (await locked(tx, number)).case.id)
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
-        return life.reply(case, replied_at=replied_at, written=written, actor=actor, now=tx.now)
+        return life.reply(case, replied_at=replied_at, written=written, actor=actor, now=tx.now, dossier=beside)
 
     return await work_on(tx, number, "reply case", decide, note=note, once=once)
 
@@ -78,9 +79,10 @@ async def resolve_case(
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
     """
     actor = actor_of(tx)
+    beside = await dossier.dossier(tx, (await locked(tx, number)).case.id)
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
-        return life.resolve(case, resolved_at=resolved_at, actor=actor, now=tx.now)
+        return life.resolve(case, resolved_at=resolved_at, actor=actor, now=tx.now, dossier=beside)
 
     return await work_on(tx, number, "resolve case", decide, note=note, once=once)
 

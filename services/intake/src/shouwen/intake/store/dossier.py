@@ -1,0 +1,16 @@
+"""What else lies with a case and decides whether it may be answered or end."""
+
+from uuid import UUID
+
+from shouwen.intake.domain.case import OPEN_STATES, Dossier
+from shouwen.runtime import queries
+from shouwen.runtime.unit_of_work import Transaction
+
+QUERIES = queries.load("shouwen.intake", "sql/dossier.sql")
+
+
+async def dossier(tx: Transaction, case_id: UUID) -> Dossier:
+    """What stands beside the case now; the case itself is to be locked before."""
+    row = await tx.fetch_one(QUERIES.dossier, case_id, sorted(OPEN_STATES))
+    assert row is not None
+    return Dossier(open_parts=tuple(row["open_parts"]), unanswered_parts=tuple(row["unanswered_parts"]))

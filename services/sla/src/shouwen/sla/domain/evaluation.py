@@ -6,18 +6,19 @@ replay gives the same clocks, and a fact that comes late moves them to where the
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import IntEnum
+from uuid import UUID
 
 from shouwen.contracts.clock import ClockState
 from shouwen.sla.domain.allowance import Pause
 from shouwen.sla.domain.calendar import Timetable
 from shouwen.sla.domain.clock import Clock, Responsible, clock_id
+from shouwen.sla.domain.composition import BASELINE, PackVersion, bind
 from shouwen.sla.domain.course import Course, Courses
 from shouwen.sla.domain.fact import INSTRUCTED, Fact, instant_of
 from shouwen.sla.domain.pack import Pack, Target, When
 
-BASELINE = "group-baseline"
+__all__ = ["BASELINE", "Composition", "responsibility"]
 
 
 class _Kind(IntEnum):
@@ -48,34 +49,14 @@ class _Binding:
     when: When
 
 
-@dataclass(frozen=True, slots=True)
-class _Valid:
-    """The days on which a clock has to start to run under this version of a pack."""
-
-    since: date
-    before: date
-
-
-_ALWAYS = _Valid(date.min, date.max)
-
-
 class Composition:
     """The packs of one branch, ready to evaluate: the branch's own, and the baseline where none refines it."""
 
-    def __init__(self, packs: Iterable[Pack], timetable: Timetable) -> None:
+    def __init__(self, packs: Iterable[Pack | PackVersion], timetable: Timetable) -> None:
         self.timetable = timetable
-        versions = sorted(packs, key=lambda pack: (pack.name, pack.version))
-        refined = {target.key for pack in versions if pack.name != BASELINE for target in pack.targets}
-        self.targets: list[Target] = []
-        self._valid: list[_Valid] = []
-        for pack, following in zip(versions, [*versions[1:], None], strict=True):
-            is_first = all(other.name != pack.name or other.version >= pack.version for other in versions)
-            since = date.min if is_first else pack.effective_from
-            before = following.effective_from if following is not None and following.name == pack.name else date.max
-            for target in pack.targets:
-                if pack.name != BASELINE or target.key not in refined:
-                    self.targets.append(target)
-                    self._valid.append(_Valid(since, before))
+        versions = [each if isinstance(each, PackVersion) else PackVersion(each) for each in packs]
+        self.bounds = bind(versions, timetable.zone)
+        self.targets: list[Target] = [bound.target for bound in self.bounds]
         self._courses = [Courses(target, timetable) for target in self.targets]
         self._bindings: dict[str, list[_Binding]] = {}
         self._applies: dict[str, list[tuple[int, When]]] = {}
@@ -112,18 +93,17 @@ class Composition:
                 for index, signal in self._instructed(fact):
                     signals.setdefault(index, []).append(signal)
         responsible = responsibility(unique.values())
-        clocks: list[Clock] = []
+        clocks: dict[UUID, Clock] = {}
         for index in sorted(applicable):
-            target = self.targets[index]
+            target, bound = self.targets[index], self.bounds[index]
             for cycle, run in enumerate(_runs(target, signals.get(index, [])), 1):
-                if self._is_valid(index, run.started_at):
-                    course = self._courses[index].of(run.started_at, run.due, run.pauses)
-                    clocks.append(_clock(branch, subject, target, cycle, run, course, responsible))
-        return clocks
-
-    def _is_valid(self, index: int, started_at: int) -> bool:
-        valid = self._valid[index]
-        return valid == _ALWAYS or valid.since <= self.timetable.date_of(started_at) < valid.before
+                if bound.governs(run.started_at, run.ended_at):
+                    ended = _removed(run, bound.removed_at)
+                    course = self._courses[index].of(ended.started_at, ended.due, ended.pauses)
+                    clock = _clock(branch, subject, target, cycle, ended, course, responsible)
+                    # A later version of the pack that takes running clocks over gives the same clock again.
+                    clocks[clock.clock_id] = clock
+        return list(clocks.values())
 
     def _signal(self, fact: Fact, binding: _Binding) -> _Signal | None:
         when, target = binding.when, self.targets[binding.target]
@@ -204,6 +184,14 @@ class _Run:
             return self
         last = replace(self.pauses[-1], ends=at)
         return replace(self, pauses=(*self.pauses[:-1], last) if at > last.starts else self.pauses[:-1])
+
+
+def _removed(run: _Run, removed_at: int | None) -> _Run:
+    """The run, ended when its target was taken out of the pack."""
+    if removed_at is None or run.started_at >= removed_at or (run.ended_at is not None and run.ended_at < removed_at):
+        return run
+    ended = run.resumed(removed_at)
+    return replace(ended, completed_at=None, cancelled_at=removed_at, reason="target_removed")
 
 
 def _runs(target: Target, signals: list[_Signal]) -> Sequence[_Run]:

@@ -17,6 +17,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 PackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Scalar = str | int | bool
 Basis = Literal["clause", "suite_default"]
+Running = Literal["keep", "move"]
 LONGEST_LIMIT = 100_000
 """Above any real limit in any unit (69 days in minutes, 11 years in hours); keeps arithmetic in the calendar."""
 
@@ -138,6 +139,7 @@ class PackDocument(_Part):
     effective_from: date
     title: str
     source: str | None = Field(None, description="The regulation it is drawn from")
+    running: Running = Field("keep", description="Clocks that run when this version takes effect: keep theirs, or move")
     defaults: Defaults = Defaults()
     policies: dict[Name, PolicyPart] = Field(min_length=1)
 
@@ -232,6 +234,7 @@ class Pack:
     title: str
     source: str | None
     targets: tuple[Target, ...] = field(repr=False)
+    running: Running = "keep"
 
 
 def resolve(document: PackDocument) -> Pack:
@@ -247,6 +250,7 @@ def resolve(document: PackDocument) -> Pack:
             for policy_name, policy in document.policies.items()
             for name, target in policy.targets.items()
         ),
+        running=document.running,
     )
 
 

@@ -6,18 +6,15 @@ import os
 import signal
 import sys
 import time
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from email import policy
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
-from email.parser import BytesParser
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from mail_receiver import Receiver
 
 from shouwen.contracts.case import CaseAssigned, CaseRegistered
 from shouwen.contracts.clock import ClockAtRisk, ClockBreached, EscalationRaised, Responsible
@@ -31,94 +28,7 @@ from shouwen.notify.settings import NotifySettings
 from shouwen.runtime.privacy import Seal
 from shouwen.runtime.testing import Grounds, Running, grounds, running
 
-DIRECTORY = """
-branches:
-  - {branch: beijing, name: 北京分公司, number_prefix: BJ, time_zone: Asia/Shanghai}
-  - {branch: chengdu, name: 成都人才交流中心, number_prefix: CD, time_zone: Asia/Shanghai}
-persons:
-  - {person: bj.clerk, name: 王芳, branch: beijing, roles: [clerk], email: bj.clerk@example.com}
-  - {person: bj.clerk2, name: 李建国, branch: beijing, roles: [clerk]}
-  - {person: bj.manager, name: 张伟, branch: beijing, roles: [manager], email: bj.manager@example.com}
-  - {person: bj.general, name: 刘志强, branch: beijing, roles: [general_manager], email: bj.general@example.com}
-  - {person: cd.manager, name: 罗建华, branch: chengdu, roles: [manager, clerk], email: cd.manager@example.com}
-"""
-
-
-class Receiver:
-    """A mail server that keeps what it accepts and answers as it is told to."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.mails: list[EmailMessage] = []
-        self.answers: deque[str] = deque()
-        """What it answers to the next recipients, before it accepts again."""
-        self.hangs_up = 0
-        """How many of the next messages it takes without an answer."""
-        self._server: asyncio.Server | None = None
-
-    async def start(self) -> None:
-        make = partial(SMTP, self, enable_SMTPUTF8=True, ident="test", loop=asyncio.get_running_loop())
-        self._server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", self.port)
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def handle_RCPT(
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if self.answers:
-            return self.answers.popleft()
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
-        content = envelope.content
-        assert isinstance(content, bytes)
-        self.mails.append(BytesParser(policy=policy.default).parsebytes(content))
-        if self.hangs_up:
-            self.hangs_up -= 1
-            assert isinstance(server.transport, asyncio.Transport)
-            server.transport.abort()
-        return "250 OK"
-
-    def to(self, address: str) -> list[EmailMessage]:
-        return [mail for mail in self.mails if mail["To"] == address]
-
-
-@pytest.fixture(scope="session")
-async def receiver() -> AsyncIterator[Receiver]:
-    one = Receiver(free_port())
-    await one.start()
-    yield one
-    await one.stop()
-
-
-@pytest.fixture(scope="session")
-def directory_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("directory") / "directory.yaml"
-    path.write_text(DIRECTORY, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="session")
-async def notify(infrastructure: Infrastructure, receiver: Receiver, directory_file: Path) -> AsyncIterator[Running]:
-    async with running(create, NotifySettings, infrastructure, **settings(receiver, directory_file)) as one:
-        yield one
-
-
-def settings(receiver: Receiver, directory_file: Path, **other: Any) -> dict[str, Any]:
-    return {
-        "directory_file": directory_file,
-        "smtp_host": "127.0.0.1",
-        "smtp_port": receiver.port,
-        "mail_from": "shouwen@example.com",
-        "sender_interval": 0.05,
-        "retry_first": 0.1,
-        **other,
-    }
-
+Settings = Callable[..., dict[str, Any]]
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -387,9 +297,9 @@ async def test_a_connection_lost_before_the_answer_leaves_the_mail_uncertain_and
     assert found["id"] in {each["id"] for each in listed.json()["items"]}
 
 
-async def test_mails_wait_for_a_mail_server_that_is_down(infrastructure: Infrastructure, directory_file: Path) -> None:
+async def test_mails_wait_for_a_mail_server_that_is_down(infrastructure: Infrastructure, settings: Settings) -> None:
     receiver = Receiver(free_port())
-    async with running(create, NotifySettings, infrastructure, **settings(receiver, directory_file)) as notify:
+    async with running(create, NotifySettings, infrastructure, **settings(receiver)) as notify:
         case = uuid4()
         await notify.hears(registered(case=case))
 
@@ -420,13 +330,13 @@ async def test_without_a_mail_server_people_are_told_in_their_inbox(
 @pytest.mark.fault
 @pytest.mark.req("N-04")
 async def test_a_sender_killed_after_sending_leaves_the_mail_uncertain_and_nothing_goes_out_twice(
-    infrastructure: Infrastructure, directory_file: Path, receiver: Receiver
+    infrastructure: Infrastructure, settings: Settings, receiver: Receiver
 ) -> None:
     async with grounds(infrastructure, "notify") as ground:
         case = uuid4()
         event = registered(case=case)
         # Quick answers are enough on loopback, and a short lease lets the loss be noticed within the test.
-        values = settings(receiver, directory_file, smtp_timeout=0.5, sender_tasks=1)
+        values = settings(receiver, smtp_timeout=0.5, sender_tasks=1)
         code = await _run_until_killed(ground, values, event)
         assert code == -signal.SIGKILL
         async with ground.running(create, NotifySettings, **values) as notify:

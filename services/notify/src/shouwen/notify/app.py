@@ -26,7 +26,7 @@ def create(settings: NotifySettings) -> Service:
         seal=service.seal,
     )
     service.hears(subscribers.subscriptions(office))
-    service.serves(http.routes(service.work, templates, EvaluationMailbox(settings.mailbox_dir)))
+    service.serves(http.routes(service.work, office, EvaluationMailbox(settings.mailbox_dir)))
 
     if settings.directory_file is not None:
         directory = gateways.read_directory(settings.directory_file)

@@ -1,23 +1,23 @@
 """What notify does: each function loads, lets the domain decide, saves, and emits. None commits or publishes."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 from urllib.parse import quote
 from uuid import UUID
 
-from shouwen.contracts.case import CaseAssigned, CaseRegistered
-from shouwen.contracts.clock import ClockAtRisk, ClockBreached, EscalationRaised
-from shouwen.contracts.directory import BranchDescribed, DirectoryFile, PersonDescribed
+from shouwen.contracts.case import CaseNoticeRequested
+from shouwen.contracts.directory import BranchDescribed, DelegationDescribed, DirectoryFile, PersonDescribed
 from shouwen.contracts.event import CloudEvent
 from shouwen.contracts.message import MessageFailed, MessageSent
 from shouwen.notify import store
 from shouwen.notify.domain import audience, delivery
-from shouwen.notify.domain.audience import Telling, Told
+from shouwen.notify.domain.audience import REQUESTER, Address, CaseTold, Telling, TemplateName, Told
 from shouwen.notify.domain.delivery import Outcome, Patience
 from shouwen.notify.domain.directory import ROLE_PREFIX, Branch
-from shouwen.notify.domain.wording import Template
+from shouwen.notify.domain.wording import LANGUAGES, Language, Template, Text
 from shouwen.notify.store import Claim, Delivery, Letter, Message
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
@@ -77,8 +77,7 @@ class NotResendable(Refused):
 async def tell(event: CloudEvent[Told], tx: Transaction, office: Office) -> None:
     """Tell those concerned of a fact, each once."""
     fact = event.data
-    owner = fact.owner if isinstance(fact, (CaseRegistered, CaseAssigned)) else fact.responsible.owner
-    branch = await store.branch(tx, fact.branch, owner)
+    branch = await store.branch(tx, fact.branch, audience.concerned(fact))
     subject, number = await _called(tx, fact)
     values = {**_values(fact), "number": number or subject, "is_case": number is not None}
     await _tell(
@@ -91,6 +90,41 @@ async def tell(event: CloudEvent[Told], tx: Transaction, office: Office) -> None
         number=number,
         values=values,
         traceparent=telemetry.current_traceparent() or event.traceparent,
+    )
+
+
+async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction, office: Office) -> None:
+    """Tell a requester something by e-mail; without an address, ask the person responsible to call them.
+
+    Raises:
+        Unreadable: the notice was sealed with another key.
+    """
+    fact = event.data
+    sealed = office.seal.open(fact.sealed)
+    branch = await store.branch(tx, fact.branch, fact.owner)
+    subject = f"case/{fact.case_id}"
+    await store.add_matter(tx, subject, branch=fact.branch, number=fact.number)
+    email = sealed.get("email") if office.sends_email else None
+    known = {name: value for name, value in sealed.items() if name not in {"email", "phone"}}
+    if email is not None:
+        telling = Telling(cast(TemplateName, f"notice_{fact.notice}"), (Address(REQUESTER, REQUESTER),))
+    else:
+        telling = audience.notice_stand_in(fact.owner, branch)
+        # Whoever calls finds name and number in the case, where each look is recorded.
+        known.pop("name", None)
+    due = {"due": datetime.fromisoformat(known.pop("due_at"))} if "due_at" in known else {}
+    await _tell(
+        tx,
+        office,
+        telling,
+        cause=Cause(event.source, event.id, event.type),
+        branch=branch,
+        subject=subject,
+        number=fact.number,
+        values={**known, **due, "number": fact.number, "is_case": True, "notice": fact.notice},
+        traceparent=telemetry.current_traceparent() or event.traceparent,
+        address=office.keys.encrypt(email) if email is not None else None,
+        is_sealed=True,
     )
 
 
@@ -118,6 +152,11 @@ async def describe_person(event: CloudEvent[PersonDescribed], tx: Transaction, o
     )
 
 
+async def describe_delegation(event: CloudEvent[DelegationDescribed], tx: Transaction) -> None:
+    """Keep who stands in for whom."""
+    await store.save_delegation(tx, event.data, at=event.time)
+
+
 async def fill_directory(tx: Transaction, file: DirectoryFile, keys: KeyRing) -> None:
     """Take over the directory file, where the directory stream has said nothing."""
     await store.fill_branches(tx, file.branches)
@@ -126,24 +165,29 @@ async def fill_directory(tx: Transaction, file: DirectoryFile, keys: KeyRing) ->
 
 
 async def _called(tx: Transaction, fact: Told) -> tuple[str, str | None]:
-    if isinstance(fact, (CaseRegistered, CaseAssigned)):
+    if isinstance(fact, CaseTold):
         subject = f"case/{fact.case_id}"
         await store.add_matter(tx, subject, branch=fact.branch, number=fact.number)
         return subject, fact.number
     return fact.timed_subject, await store.number_of(tx, fact.timed_subject)
 
 
+_SAID = {
+    "case_type": "case_type",
+    "promised_at": "due",
+    "due_at": "due",
+    "previous_due_at": "previous_due",
+    "answer_until": "answer_until",
+    "decision": "decision",
+    "target": "target",
+    "clause": "clause",
+    "level": "level",
+}
+"""Fields of facts, and the variables of templates that say them."""
+
+
 def _values(fact: Told) -> dict[str, Any]:
-    match fact:
-        case CaseRegistered():
-            values: dict[str, Any] = {"case_type": fact.case_type}
-            return values | ({"due": fact.promised_at} if fact.promised_at else {})
-        case CaseAssigned():
-            return {}
-        case ClockAtRisk() | ClockBreached():
-            return {"target": fact.target, "clause": fact.clause, "due": fact.due_at}
-        case EscalationRaised():
-            return {"target": fact.target, "clause": fact.clause, "due": fact.due_at, "level": fact.level}
+    return {variable: value for field, variable in _SAID.items() if (value := getattr(fact, field, None)) is not None}
 
 
 async def _tell(
@@ -158,31 +202,44 @@ async def _tell(
     values: Mapping[str, Any],
     traceparent: str | None,
     by_email: bool = True,
+    address: bytes | None = None,
+    is_sealed: bool = False,
 ) -> None:
+    """Tell each address once, in the inbox and by e-mail.
+
+    ``address`` is the encrypted e-mail address of somebody whom the directory does not have: they have no inbox.
+    ``is_sealed`` keeps the words encrypted, because they may name people.
+    """
     template = office.templates[telling.template]
     link = (
         f"{office.intake_url}/api/cases/{quote(number)}"
         if number is not None
         else f"{office.sla_url}/api/clocks?subject={quote(subject, safe='')}"
     )
-    for address in telling.addresses:
-        role = address.reason.removeprefix(ROLE_PREFIX) if address.reason.startswith(ROLE_PREFIX) else ""
+    for each in telling.addresses:
+        role = each.reason.removeprefix(ROLE_PREFIX) if each.reason.startswith(ROLE_PREFIX) else ""
+        texts = template.render({"link": link, **values, "role": role}, time_zone=branch.time_zone)
         message = Message(
-            id=delivery.message_id(cause.source, cause.id, address.recipient),
+            id=delivery.message_id(cause.source, cause.id, each.recipient),
             branch=branch.branch,
             subject=subject,
             cause_source=cause.source,
             cause=cause.id,
             cause_type=cause.type,
-            recipient=address.recipient,
-            reason=address.reason,
+            recipient=each.recipient,
+            reason=each.reason,
             template=telling.template,
-            texts=template.render({**values, "role": role, "link": link}, time_zone=branch.time_zone),
+            texts={} if is_sealed else texts,
+            sealed_texts=_sealed(texts, office.keys) if is_sealed else None,
+            address=address,
             link=link,
             traceparent=traceparent,
             created_at=tx.now,
         )
         if not await store.add_message(tx, message):
+            continue
+        if address is not None:
+            await store.add_email_delivery(tx, delivery.delivery_id(message.id, "email"), message)
             continue
         inbox = delivery.delivery_id(message.id, "inbox")
         await store.add_inbox_delivery(tx, inbox, message)
@@ -200,8 +257,20 @@ async def _tell(
             event_id=delivery.event_id(inbox, "sent", 1),
             traceparent=traceparent,
         )
-        if by_email and office.sends_email and branch.has_address(address.recipient):
+        if by_email and office.sends_email and branch.has_address(each.recipient):
             await store.add_email_delivery(tx, delivery.delivery_id(message.id, "email"), message)
+
+
+def _sealed(texts: Mapping[Language, Text], keys: KeyRing) -> bytes:
+    return keys.encrypt(json.dumps({name: [text.subject, text.body] for name, text in texts.items()}))
+
+
+def words(message: Claim | Letter, keys: KeyRing) -> Mapping[Language, Text]:
+    """The words of a message, also of one that rests encrypted."""
+    if message.sealed_texts is None:
+        return message.texts
+    stored = json.loads(keys.decrypt(message.sealed_texts))
+    return {name: Text(*stored[name]) for name in LANGUAGES}
 
 
 # --- sending --------------------------------------------------------------------------------------------------------
@@ -298,10 +367,11 @@ async def resend(tx: Transaction, principal: Principal, wanted: UUID) -> Deliver
 
 
 async def read_inbox(
-    tx: Transaction, principal: Principal, *, after: tuple[bool, int] | None, limit: int
+    tx: Transaction, principal: Principal, *, after: tuple[bool, int] | None, limit: int, keys: KeyRing
 ) -> list[Letter]:
     """The caller's messages, and those to a role that had no holder and is now the caller's."""
-    return await store.inbox(tx, _recipients(principal), after=after, limit=limit)
+    letters = await store.inbox(tx, _recipients(principal), after=after, limit=limit)
+    return [replace(each, texts=words(each, keys)) for each in letters]
 
 
 async def mark_read(tx: Transaction, principal: Principal, message: UUID) -> datetime:

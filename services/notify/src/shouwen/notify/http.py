@@ -13,6 +13,7 @@ from shouwen.notify.domain import wording
 from shouwen.notify.domain.delivery import DeliveryState
 from shouwen.notify.domain.wording import Template, TemplateSource
 from shouwen.notify.gateways import EvaluationMailbox
+from shouwen.notify.handlers import Office
 from shouwen.notify.store import Delivery, Letter
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.errors import Forbidden, Invalid
@@ -148,9 +149,10 @@ class TemplateProof(BaseModel):
     variables: Mapping[str, str] = Field(description="What templates may use")
 
 
-def routes(work: UnitOfWork, templates: Mapping[str, Template], mailbox: EvaluationMailbox) -> APIRouter:
+def routes(work: UnitOfWork, office: Office, mailbox: EvaluationMailbox) -> APIRouter:
     """The routes of notify."""
     router = APIRouter(prefix="/api")
+    templates = office.templates
 
     @router.get("/deliveries", tags=["deliveries"])
     async def list_deliveries(  # pyright: ignore[reportUnusedFunction]
@@ -181,7 +183,7 @@ def routes(work: UnitOfWork, templates: Mapping[str, Template], mailbox: Evaluat
     async def inbox(caller: Caller, limit: Limit, after: After) -> Page[LetterView]:  # pyright: ignore[reportUnusedFunction]
         """The caller's own messages: unread first, newest first."""
         async with work.as_person(caller) as tx:
-            letters = await handlers.read_inbox(tx, caller, after=_place(after), limit=limit + 1)
+            letters = await handlers.read_inbox(tx, caller, after=_place(after), limit=limit + 1, keys=office.keys)
         more = len(letters) > limit
         last = letters[limit - 1] if more else None
         place = f"{'read' if last.read_at is not None else 'unread'}-{last.seq}" if last is not None else None

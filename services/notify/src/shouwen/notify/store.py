@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shouwen.contracts.directory import BranchEntry, PersonEntry
+from shouwen.contracts.directory import BranchEntry, DelegationDescribed, PersonEntry
 from shouwen.notify.domain.delivery import DeliveryState
 from shouwen.notify.domain.directory import Branch, Person
 from shouwen.notify.domain.wording import LANGUAGES, Language, Text
@@ -38,6 +38,8 @@ class Message:
     link: str
     traceparent: str | None
     created_at: datetime
+    sealed_texts: bytes | None = None
+    address: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Claim:
     recipient: str
     template: str
     texts: Mapping[Language, Text]
+    sealed_texts: bytes | None
     traceparent: str | None
     created_at: datetime
     address: bytes | None
@@ -98,6 +101,7 @@ class Letter:
     reason: str
     template: str
     texts: Mapping[Language, Text]
+    sealed_texts: bytes | None
     link: str
     created_at: datetime
     read_at: datetime | None
@@ -108,13 +112,31 @@ class Letter:
 
 
 async def branch(tx: Transaction, code: str, owner: str | None) -> Branch:
-    """A branch with its people; one that nobody has described has no people."""
+    """A branch with its people and who stands in for whom now; one that nobody has described has no people."""
     zone = cast("str | None", await tx.fetch_value(QUERIES.time_zone_of, code))
     rows = await tx.fetch(QUERIES.persons_of, code, owner)
     persons = tuple(
         Person(row["person"], frozenset(row["roles"]), active=row["active"], reachable=row["reachable"]) for row in rows
     )
-    return Branch(code, zone or DEFAULT_ZONE, persons)
+    delegates: dict[str, tuple[str, ...]] = {}
+    for row in await tx.fetch(QUERIES.delegates_of, code, tx.now):
+        delegates[row["principal"]] = (*delegates.get(row["principal"], ()), row["delegate"])
+    return Branch(code, zone or DEFAULT_ZONE, persons, delegates)
+
+
+async def save_delegation(tx: Transaction, fact: DelegationDescribed, *, at: datetime) -> None:
+    """Keep what the directory stream says about a delegation."""
+    await tx.execute(
+        QUERIES.save_delegation,
+        fact.delegation_id,
+        fact.branch,
+        fact.principal,
+        fact.delegate,
+        fact.starts_at,
+        fact.ends_at,
+        fact.cancelled,
+        at,
+    )
 
 
 async def save_branch(tx: Transaction, code: str, time_zone: str, *, at: datetime) -> None:
@@ -177,6 +199,8 @@ async def add_message(tx: Transaction, message: Message) -> bool:
         message.link,
         message.traceparent,
         message.created_at,
+        message.sealed_texts,
+        message.address,
     )
     return added is not None
 
@@ -223,6 +247,7 @@ async def claim_email(tx: Transaction, *, lease: timedelta) -> Claim | None:
         recipient=row["recipient"],
         template=row["template"],
         texts=_texts(row),
+        sealed_texts=row["sealed_texts"],
         traceparent=row["traceparent"],
         created_at=row["created_at"],
         address=row["email"],
@@ -298,4 +323,4 @@ def _letter(row: asyncpg.Record) -> Letter:
 
 def _texts(row: asyncpg.Record) -> dict[Language, Text]:
     stored = cast("Mapping[str, Mapping[str, Any]]", row["texts"])
-    return {name: Text(stored[name]["subject"], stored[name]["body"]) for name in LANGUAGES}
+    return {name: Text(stored[name]["subject"], stored[name]["body"]) for name in LANGUAGES if name in stored}

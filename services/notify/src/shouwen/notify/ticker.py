@@ -94,7 +94,7 @@ class Sender:
         if claim.address is None:
             return Rejected("no address is known for the recipient any more")
         recipient = self.office.keys.decrypt(claim.address)
-        text = mail_text(claim.texts)
+        text = mail_text(handlers.words(claim, self.office.keys))
         sender = self.smtp.sender
         message = gateways.mail(
             sender=sender,

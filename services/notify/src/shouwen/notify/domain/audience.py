@@ -4,18 +4,76 @@ A cause tells a person once, also when they hold several parts: an owner who is 
 message about a breach.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from shouwen.contracts.case import CaseAssigned, CaseRegistered
-from shouwen.contracts.clock import ClockAtRisk, ClockBreached, EscalationRaised
+from shouwen.contracts.case import CaseAssigned, CaseRegistered, CaseReopened
+from shouwen.contracts.casework import (
+    CorrectiveActionAssigned,
+    EvaluationDecided,
+    HandoverAccepted,
+    HandoverOffered,
+    HandoverReturned,
+    InvestigationOpened,
+)
+from shouwen.contracts.clock import ClockAtRisk, ClockBreached, ClockRecalculated, EscalationRaised
 from shouwen.notify.domain.directory import ROLE_PREFIX, Branch
 
 TemplateName = Literal[
-    "case_registered", "case_assigned", "clock_at_risk", "clock_breached", "escalation_raised", "delivery_failed"
+    "case_registered",
+    "case_assigned",
+    "case_reopened",
+    "handover_offered",
+    "handover_accepted",
+    "handover_returned",
+    "investigation_opened",
+    "corrective_action_assigned",
+    "evaluation_decided",
+    "clock_at_risk",
+    "clock_breached",
+    "clock_recalculated",
+    "escalation_raised",
+    "delivery_failed",
+    "requester_to_be_told",
+    "notice_handover",
+    "notice_extension",
+    "notice_survey",
+    "notice_suggestion_decision",
+    "notice_progress",
+    "notice_reply",
 ]
-Told = CaseRegistered | CaseAssigned | ClockAtRisk | ClockBreached | EscalationRaised
+CaseTold = (
+    CaseRegistered
+    | CaseAssigned
+    | CaseReopened
+    | HandoverOffered
+    | HandoverAccepted
+    | HandoverReturned
+    | InvestigationOpened
+    | CorrectiveActionAssigned
+    | EvaluationDecided
+)
+"""Facts about a case of which a person of the branch is told."""
+ClockTold = ClockAtRisk | ClockBreached | ClockRecalculated | EscalationRaised
+"""Facts about a clock of which a person of the branch is told."""
+Told = CaseTold | ClockTold
+
+_CASE_TELLINGS: Mapping[type[CaseTold], tuple[TemplateName, str]] = {
+    CaseRegistered: ("case_registered", "owner"),
+    CaseAssigned: ("case_assigned", "owner"),
+    CaseReopened: ("case_reopened", "owner"),
+    HandoverOffered: ("handover_offered", "receiver"),
+    HandoverAccepted: ("handover_accepted", "previous_owner"),
+    HandoverReturned: ("handover_returned", "owner"),
+    InvestigationOpened: ("investigation_opened", "investigator"),
+    CorrectiveActionAssigned: ("corrective_action_assigned", "owner"),
+    EvaluationDecided: ("evaluation_decided", "owner"),
+}
+"""The template of each fact about a case, and the field that names the person whom it is told to."""
+
+REQUESTER = "requester"
+"""The recipient of a notice to whoever brought the matter; the directory does not have them."""
 
 FIRST_LEVEL = "manager"
 """The role of escalation level 1: it hears of a breach beside the owner, and stands in for an owner nobody knows."""
@@ -23,7 +81,7 @@ FIRST_LEVEL = "manager"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One person to be told; ``reason`` is ``owner`` or ``role:NAME``."""
+    """One person to be told; ``reason`` is ``owner``, ``receiver``, …, ``delegate`` or ``role:NAME``."""
 
     recipient: str
     reason: str
@@ -37,23 +95,44 @@ class Telling:
     addresses: tuple[Address, ...]
 
 
+def concerned(fact: Told) -> str | None:
+    """The person whom a fact is told to first; they may be of another branch."""
+    if isinstance(fact, ClockTold):
+        return fact.responsible.owner
+    _, field = _CASE_TELLINGS[type(fact)]
+    return str(getattr(fact, field))
+
+
 def telling(fact: Told, branch: Branch) -> Telling:
-    """Who is told of a fact (001 §13, 003 §10(一); warning and escalation: N-05)."""
+    """Who is told of a fact (001 §13, 003 §10(一); warning and escalation: N-05), their delegates beside them."""
+    told = _clock_telling(fact, branch) if isinstance(fact, ClockTold) else _case_telling(fact, branch)
+    return Telling(told.template, _once(_with_delegates(told.addresses, branch)))
+
+
+def _case_telling(fact: CaseTold, branch: Branch) -> Telling:
+    template, field = _CASE_TELLINGS[type(fact)]
+    return Telling(template, _person(concerned(fact), field, branch))
+
+
+def _clock_telling(fact: ClockTold, branch: Branch) -> Telling:
+    owner = _person(fact.responsible.owner, "owner", branch)
     match fact:
-        case CaseRegistered():
-            return Telling("case_registered", _once(_owner(fact.owner, branch)))
-        case CaseAssigned():
-            return Telling("case_assigned", _once(_owner(fact.owner, branch)))
         case ClockAtRisk():
-            return Telling("clock_at_risk", _once(_owner(fact.responsible.owner, branch)))
+            return Telling("clock_at_risk", owner)
         case ClockBreached():
-            told = [*_owner(fact.responsible.owner, branch), *_role(FIRST_LEVEL, branch)]
-            return Telling("clock_breached", _once(told))
+            return Telling("clock_breached", (*owner, *_role(FIRST_LEVEL, branch)))
+        case ClockRecalculated():
+            return Telling("clock_recalculated", owner)
         case EscalationRaised() if fact.role == FIRST_LEVEL and fact.fired_for <= fact.due_at:
             # A level that is raised at the limit itself is the breach: its message has told the role.
             return Telling("escalation_raised", ())
         case EscalationRaised():
-            return Telling("escalation_raised", _once(_role(fact.role, branch)))
+            return Telling("escalation_raised", tuple(_role(fact.role, branch)))
+
+
+def notice_stand_in(owner: str, branch: Branch) -> Telling:
+    """Who tells a requester in person, when no message can reach them: whoever is responsible for the case."""
+    return Telling("requester_to_be_told", _once(_with_delegates(_person(owner, "owner", branch), branch)))
 
 
 def failure_telling(recipient: str, branch: Branch) -> Telling:
@@ -62,10 +141,17 @@ def failure_telling(recipient: str, branch: Branch) -> Telling:
     return Telling("delivery_failed", _once(others or _role("operator", branch)))
 
 
-def _owner(owner: str | None, branch: Branch) -> list[Address]:
-    if owner is None or branch.left(owner):
-        return _role(FIRST_LEVEL, branch)
-    return [Address(owner, "owner")]
+def _person(person: str | None, reason: str, branch: Branch) -> tuple[Address, ...]:
+    if person is None or branch.left(person):
+        return tuple(_role(FIRST_LEVEL, branch))
+    return (Address(person, reason),)
+
+
+def _with_delegates(addresses: Iterable[Address], branch: Branch) -> Iterator[Address]:
+    # New work and reminders go to the delegate (003 §10(二)); the principal finds them when they are back.
+    for each in addresses:
+        yield each
+        yield from (Address(delegate, "delegate") for delegate in branch.delegates.get(each.recipient, ()))
 
 
 def _role(role: str, branch: Branch) -> list[Address]:

@@ -1,6 +1,7 @@
 """The persons of one branch, as far as telling them things needs it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 ROLE_PREFIX = "role:"
 """Recipients that begin so are a role that nobody holds at present; whoever holds it later finds the message."""
@@ -18,11 +19,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch and its people. ``time_zone`` is an IANA name."""
+    """A branch and its people. ``time_zone`` is an IANA name; ``delegates`` tells who stands in for whom now."""
 
     branch: str
     time_zone: str
     persons: tuple[Person, ...] = ()
+    delegates: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def left(self, person: str) -> bool:
         """Whether the directory says that this person no longer works here. An unknown person has not left."""

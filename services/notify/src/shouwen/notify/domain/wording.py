@@ -7,10 +7,12 @@ outside can neither hang the service nor read what it is not given.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import Template as JinjaTemplate
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,7 +50,17 @@ VARIABLES: Mapping[str, str] = {
     "due": "When the limit ends, in the branch's zone",
     "role": "The role that is told, in the template's language; empty for the owner",
     "level": "The escalation level",
+    "previous_due": "When the limit ended before it moved, in the branch's zone",
+    "answer_until": "Until when an answer is awaited, in the branch's zone",
     "recipient": "Whom a failed message was meant for (an id)",
+    "notice": "What a requester is to be told, in the template's language",
+    "name": "How a requester is called; only in notices to them",
+    "decision": "What was decided, in the template's language",
+    "contact_name": "Who answers for the matter now; only in notices to requesters",
+    "contact_department": "Their department",
+    "contact_phone": "Their phone number",
+    "code": "The secret code that shows a requester the progress",
+    "text": "The words of an answer to a requester",
     "reason": "What the channel answered",
 }
 """Every variable a template may use; those a message does not know are empty texts (level: 0)."""
@@ -63,8 +75,18 @@ SAMPLE: Mapping[str, Any] = {
     "due": datetime.fromisoformat("2026-11-20T09:00:00+08:00"),
     "role": "manager",
     "level": 1,
+    "previous_due": datetime.fromisoformat("2026-11-19T09:00:00+08:00"),
+    "answer_until": datetime.fromisoformat("2026-11-19T12:00:00+08:00"),
     "recipient": "bj.clerk",
     "reason": "550",
+    "notice": "handover",
+    "name": "李娜",
+    "decision": "adopted",
+    "contact_name": "王芳",
+    "contact_department": "客户服务部",
+    "contact_phone": "010-12345678",
+    "code": "7Q4M2K",
+    "text": "您反映的情况已核实。",
 }
 
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -89,6 +111,20 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "authority_notice": ("报告主管部门", "notice to the authority"),
     "determination_filing": ("工伤认定申请", "filing for injury determination"),
     "social_insurance_registration": ("社会保险登记", "social insurance registration"),
+    "contract_signing": ("劳动合同签订", "signing of the labour contract"),
+    "wage_payment": ("工资支付", "payment of wages"),
+    "digest": ("建议汇总", "digest of suggestions"),
+    "judicial_referral": ("移送司法机关", "referral to the judiciary"),
+    "handover": ("接手人员的联系方式", "who answers for the matter now"),
+    "extension": ("办理期限的变更", "the new time limit"),
+    "survey": ("满意度调查", "the survey of satisfaction"),
+    "suggestion_decision": ("建议的采纳结果", "the decision about the suggestion"),
+    "progress": ("进度查询码", "the code that shows the progress"),
+    "adopted": ("采纳", "adopted"),
+    "not_adopted": ("暂不采纳", "not adopted"),
+    "approved": ("同意", "approved"),
+    "approved_with_conditions": ("附条件同意", "approved with conditions"),
+    "refused": ("不同意", "refused"),
     "manager": ("部门经理", "manager"),
     "department_head": ("部门负责人", "head of department"),
     "coordinator": ("协调员", "coordinator"),
@@ -96,6 +132,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "operator": ("系统管理员", "operator"),
 }
 """Words of the suite in Chinese and English; what is not here is shown as its code."""
+
+
+_CODES = frozenset({"case_type", "target", "role", "notice", "decision"})
+"""Variables that are said by a word of the suite."""
 
 
 class BadTemplate(Invalid):
@@ -207,9 +247,14 @@ def _render(part: Part, values: Mapping[str, Any], language: Language, time_zone
 
 def _fill(text: str, spoken: Mapping[str, Any], *, field: str) -> str:
     try:
-        return _environment.from_string(text).render(spoken)
+        return _compiled(text).render(spoken)
     except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
         raise BadTemplate(f"It fails with {type(error).__name__}.", field=field, remedy="Simplify it.") from None
+
+
+@lru_cache(maxsize=500)
+def _compiled(text: str) -> JinjaTemplate:
+    return _environment.from_string(text)
 
 
 def _spoken(values: Mapping[str, Any], language: Language, time_zone: str) -> dict[str, Any]:
@@ -218,11 +263,11 @@ def _spoken(values: Mapping[str, Any], language: Language, time_zone: str) -> di
         match value:
             case datetime():
                 spoken[name] = spoken_time(value, time_zone, language)
-            case str() if name in {"case_type", "target", "role"}:
+            case str() if name in _CODES:
                 spoken[name] = _word(value, language)
             case str():
-                # A value never starts a header or a line of its own.
-                spoken[name] = _one_line(value)
+                # A value never starts a header or a line of its own, but for an answer's own words.
+                spoken[name] = value.strip() if name == "text" else _one_line(value)
             case _:
                 spoken[name] = value
     return spoken

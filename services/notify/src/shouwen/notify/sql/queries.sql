@@ -7,6 +7,21 @@ SELECT time_zone FROM branch WHERE branch = $1;
 SELECT person, CASE WHEN branch = $1 THEN roles ELSE '{}' END AS roles, active, email IS NOT NULL AS reachable
 FROM person WHERE branch = $1 OR person = $2;
 
+-- name: delegates_of
+-- Who stands in for whom in a branch at a time.
+SELECT principal, delegate FROM delegation
+WHERE branch = $1 AND NOT cancelled AND starts_at <= $2 AND ends_at > $2
+ORDER BY principal, starts_at, delegation_id;
+
+-- name: save_delegation
+-- What the directory stream says about a delegation; an older fact does not undo a newer one.
+INSERT INTO delegation (delegation_id, branch, principal, delegate, starts_at, ends_at, cancelled, described_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (delegation_id) DO UPDATE SET principal = excluded.principal, delegate = excluded.delegate,
+    starts_at = excluded.starts_at, ends_at = excluded.ends_at, cancelled = excluded.cancelled,
+    described_at = excluded.described_at
+WHERE delegation.described_at <= excluded.described_at;
+
 -- name: save_branch
 -- What the directory stream says about a branch; an older fact does not undo a newer one.
 INSERT INTO branch (branch, time_zone, described_at) VALUES ($1, $2, $3)
@@ -44,8 +59,8 @@ SELECT number FROM matter WHERE subject = $1;
 -- A message, once per cause and recipient; nothing comes back when the recipient was told before.
 INSERT INTO message (
     id, branch, subject, cause_source, cause, cause_type, recipient, reason, template, texts, link, traceparent,
-    created_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    created_at, sealed_texts, address
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT DO NOTHING
 RETURNING id;
 
@@ -75,7 +90,7 @@ WITH due AS (
 )
 SELECT claimed.id, claimed.message_id, claimed.attempts, claimed.pending_since, message.branch, message.subject,
     message.cause_source, message.cause, message.recipient, message.template, message.texts, message.traceparent,
-    message.created_at, person.email
+    message.sealed_texts, message.created_at, coalesce(message.address, person.email) AS email
 FROM claimed JOIN message ON message.id = claimed.message_id
 LEFT JOIN person ON person.person = message.recipient AND person.active;
 
@@ -120,7 +135,7 @@ RETURNING id;
 
 -- name: inbox
 -- Messages to a person or to a role they hold, unread first, newest first. $2, $3: where the page before ended.
-SELECT id, seq, branch, subject, cause_type, reason, template, texts, link, created_at, read_at, traceparent
+SELECT id, seq, branch, subject, cause_type, reason, template, texts, sealed_texts, link, created_at, read_at, traceparent
 FROM message
 WHERE recipient = ANY ($1::text[])
     AND ($2::boolean IS NULL OR ((read_at IS NOT NULL), -seq) > ($2::boolean, -$3::bigint))

@@ -33,9 +33,22 @@ def directory_file() -> Path:
 
 
 @pytest.fixture(scope="session")
-async def intake(infrastructure: Infrastructure, directory_file: Path) -> AsyncIterator[Running]:
+def file_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where intake keeps the contents of files."""
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="session")
+async def intake(infrastructure: Infrastructure, directory_file: Path, file_folder: Path) -> AsyncIterator[Running]:
     """One intake for all tests of this folder; each test makes cases and clients of its own."""
-    async with running(create, IntakeSettings, infrastructure, directory_file=directory_file) as one:
+    async with running(
+        create,
+        IntakeSettings,
+        infrastructure,
+        directory_file=directory_file,
+        attachments_url=file_folder.as_uri(),
+        attachment_limit=2_000_000,
+    ) as one:
         yield one
 
 

@@ -305,6 +305,8 @@ class Suite:
                 "OTEL_TRACES_EXPORTER": "zipkin_json",
                 "OTEL_EXPORTER_ZIPKIN_ENDPOINT": self.zipkin.spans_url,
             }
+        if name == "intake":
+            settings["SHOUWEN_ATTACHMENTS_URL"] = (self.home.path.resolve() / "files").as_uri()
         if self.mailbox and name == "notify":
             settings |= {
                 "SHOUWEN_INTAKE_URL": f"http://{self.host}:{self.ports.intake}",

@@ -4,6 +4,7 @@ All errors are ``application/problem+json`` (RFC 9457) with ``trace_id`` and ``e
 They never repeat what was sent: a wrong phone number is somebody's phone number.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 PROBLEM_JSON = "application/problem+json"
 BODY_LIMIT_BYTES = 1_000_000
-"""The longest request body, in bytes; the same as the longest event."""
+"""The longest request body, in bytes; the same as the longest event. ``allow_longer_bodies`` excepts single routes."""
 DISCARD_LIMIT_BYTES = 8_000_000
 """A body over the limit is read and thrown away up to here, so that its sender sees the answer, not a reset."""
 RETRY_AFTER_SECONDS = 5
@@ -115,6 +116,22 @@ def new_app(title: str, *, version: str, description: str = "") -> FastAPI:
     app.add_middleware(_Observed)
     _describe_problems(app)
     return app
+
+
+def allow_longer_bodies(app: FastAPI, path: str, limit_bytes: int) -> None:
+    """Take longer bodies than usual at some addresses, as for uploads.
+
+    Args:
+        app: one that ``new_app`` made.
+        path: a regular expression of the whole path.
+        limit_bytes: the longest body there.
+    """
+    app.state.longer_bodies = [*getattr(app.state, "longer_bodies", []), (re.compile(path), limit_bytes)]
+
+
+def _body_limit(scope: Scope) -> int:
+    longer: Sequence[tuple[re.Pattern[str], int]] = getattr(scope["app"].state, "longer_bodies", ())
+    return next((limit for path, limit in longer if path.fullmatch(scope["path"])), BODY_LIMIT_BYTES)
 
 
 # --- problem documents ----------------------------------------------------------------------------------------------
@@ -219,7 +236,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     detail, remedy = {
         404: ("There is nothing at this address.", "See /api/docs for what there is."),
         405: ("This address does not take this method.", "See the header Allow, or /api/docs."),
-        413: _too_large_texts(),
+        413: _too_large_texts(_body_limit(request.scope)),
         400: ("The request cannot be read.", _SEE_DOCS),
     }.get(error.status_code, (str(error.detail), None))
     return _problem(
@@ -293,8 +310,8 @@ def _explained(kind: str, message: str, known: Mapping[str, Any]) -> tuple[str, 
             return message[:1].lower() + message[1:], _SEE_DOCS
 
 
-def _too_large_texts() -> tuple[str, str]:
-    return f"The request body is longer than {BODY_LIMIT_BYTES} bytes.", f"Send at most {BODY_LIMIT_BYTES} bytes."
+def _too_large_texts(limit: int) -> tuple[str, str]:
+    return f"The request body is longer than {limit} bytes.", f"Send at most {limit} bytes."
 
 
 def _snake(name: str) -> str:
@@ -351,10 +368,11 @@ class _BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        limit = _body_limit(scope)
         announced = _number(headers.get(b"content-length"))
-        if announced is not None and announced > BODY_LIMIT_BYTES:
-            if announced <= DISCARD_LIMIT_BYTES and b"expect" not in headers:
-                await _discard(receive)
+        if announced is not None and announced > limit:
+            if announced <= max(DISCARD_LIMIT_BYTES, 2 * limit) and b"expect" not in headers:
+                await _discard(receive, announced)
             await self._refuse(scope, receive, send)
             return
         taken = 0
@@ -364,8 +382,8 @@ class _BodyLimit:
             message = await receive()
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
-                if taken > BODY_LIMIT_BYTES:
-                    await _discard(receive)
+                if taken > limit:
+                    await _discard(receive, DISCARD_LIMIT_BYTES)
                     # FastAPI turns any other exception at this place into a 400.
                     raise HTTPException(TooLarge.status)
             return message
@@ -374,15 +392,15 @@ class _BodyLimit:
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        detail, remedy = _too_large_texts()
+        detail, remedy = _too_large_texts(_body_limit(scope))
         error = TooLarge(detail, field="body", remedy=remedy)
         response = problem_response(error, instance=scope["path"], headers={"Connection": "close"})
         await response(scope, receive, send)
 
 
-async def _discard(receive: Receive) -> None:
+async def _discard(receive: Receive, up_to: int) -> None:
     taken = 0
-    while taken <= DISCARD_LIMIT_BYTES:
+    while taken <= up_to:
         message = await receive()
         if message["type"] != "http.request" or not message.get("more_body", False):
             return

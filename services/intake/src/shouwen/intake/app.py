@@ -8,12 +8,15 @@ from pydantic import ValidationError
 
 from shouwen.contracts.directory import DirectoryFile
 from shouwen.intake import http
+from shouwen.intake.gateways.files import Files
 from shouwen.intake.handlers import directory
+from shouwen.intake.http import attachments
+from shouwen.intake.http.channels import Channels
 from shouwen.intake.settings import IntakeSettings
 from shouwen.intake.store.protection import Protection
 from shouwen.intake.subscribers import subscriptions
 from shouwen.runtime.errors import FieldProblem
-from shouwen.runtime.http import field_problem
+from shouwen.runtime.http import allow_longer_bodies, field_problem
 from shouwen.runtime.service import Service
 from shouwen.runtime.settings import BadSettings
 
@@ -29,7 +32,10 @@ def create(settings: IntakeSettings) -> Service:
     service = Service("intake", settings)
     protection = Protection(keys=service.keys, hash_key=service.hash_key, seal=service.seal)
     service.hears(subscriptions())
-    service.serves(http.routes(service.work, protection))
+    files = None if settings.attachments_url is None else Files(settings.attachments_url)
+    channels = Channels(files=files, attachment_limit=settings.attachment_limit)
+    service.serves(http.routes(service.work, protection, channels))
+    allow_longer_bodies(service.app, attachments.PATH, settings.attachment_limit + attachments.FORM_BYTES)
     if settings.directory_file is not None:
         file = read_directory(settings.directory_file)
 

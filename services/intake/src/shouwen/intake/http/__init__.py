@@ -2,14 +2,16 @@
 
 from fastapi import APIRouter
 
-from shouwen.intake.http import cases, commands, directory, events
+from shouwen.intake.http import attachments, cases, commands, directory, events, search
+from shouwen.intake.http.channels import Channels
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 
-def routes(work: UnitOfWork, protection: Protection) -> APIRouter:
+def routes(work: UnitOfWork, protection: Protection, channels: Channels) -> APIRouter:
     """The routes of the register, over these transactions."""
     router = APIRouter(prefix="/api")
-    for room in (cases, commands, directory, events):
+    for room in (search, cases, commands, directory, events):
         room.add_routes(router, work, protection)
+    attachments.add_routes(router, work, protection, channels=channels)
     return router

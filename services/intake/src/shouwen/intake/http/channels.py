@@ -1,0 +1,18 @@
+"""What the rooms of the channels need to know beside the transactions."""
+
+from dataclasses import dataclass
+
+from shouwen.intake.gateways.files import Files
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """How matters and files come in, as the settings say.
+
+    Args:
+        files: where contents are kept; None takes none.
+        attachment_limit: the longest file, in bytes.
+    """
+
+    files: Files | None
+    attachment_limit: int

@@ -1,6 +1,6 @@
 """Fields and answers that several routes share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Header, Path
@@ -13,9 +13,9 @@ from shouwen.intake.store.protection import Protection
 from shouwen.runtime import telemetry
 from shouwen.runtime.errors import Invalid
 
-_PHONE_FORM = r"^\+?[0-9][0-9 ()\-]{2,28}(?:[xX#,转][0-9]{1,8})?$"
+PHONE_FORM = r"^\+?[0-9][0-9 ()\-]{2,28}(?:[xX#,转][0-9]{1,8})?$"
 
-Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40, pattern=_PHONE_FORM)]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40, pattern=PHONE_FORM)]
 """A phone number, with an extension if need be: digits, spaces, ( ) - and a leading +."""
 Email = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=254, pattern=r"^[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+$")
@@ -62,9 +62,14 @@ OptionalKey = Annotated[
         description="Your own key of this request, if it must not have a second effect when sent again",
     ),
 ]
+NUMBER_FORM = r"^[A-Z]{2,4}-[0-9]{4}-[0-9]{6,10}(-[1-9][0-9]{0,2})?$"
 Number = Annotated[
-    str, Path(max_length=40, pattern=r"^[A-Z]{2,4}-[0-9]{4}-[0-9]{6,10}$", description="As BJ-2026-000001")
+    str, Path(max_length=40, pattern=NUMBER_FORM, description="As BJ-2026-000001, a part as BJ-2026-000001-2")
 ]
+
+
+REFUSED: dict[int | str, dict[str, Any]] = {409: {"description": "What lies with the case does not allow it"}}
+"""What a route of a command adds to the shared responses."""
 
 
 class Sent(BaseModel):

@@ -1,0 +1,137 @@
+"""Apologies, compensations, follow-up services, and what is to follow."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from shouwen.contracts.casework import Remedy
+from shouwen.contracts.event import Identifier, Instant
+from shouwen.intake.domain.remedy import FollowUpReason
+from shouwen.intake.handlers import remedy as handlers
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.store.protection import Protection
+from shouwen.runtime.auth import Caller
+from shouwen.runtime.unit_of_work import UnitOfWork
+
+FollowUpId = Annotated[UUID, Path(description="As GET /api/cases/{number}/remedies lists them")]
+
+
+class RemedySent(Sent):
+    """What the requester was given (001 §17(三))."""
+
+    remedy: Remedy
+    amount: Decimal | None = Field(
+        None, gt=0, max_digits=12, decimal_places=2, description="Of a compensation: in yuan"
+    )
+    text: Words | None = Field(None, description="In what words, or what it was")
+    given_at: Instant | None = Field(None, description="When; now unless given")
+    follow_up_due_at: Instant | None = Field(None, description="Until when the requester is to be followed up")
+    follow_up_owner: Identifier | None = Field(
+        None, description="By whom; unless given, who is responsible for the case"
+    )
+
+
+class FollowedUpSent(Sent):
+    """How the requester was followed up."""
+
+    text: Words | None = None
+
+
+class RemedyAnswer(BaseModel):
+    """What the requester was given."""
+
+    id: UUID
+    remedy: Remedy
+    amount: Decimal | None = Field(description="In yuan")
+    text: str | None
+    given_at: datetime
+    recorded_by: str
+
+
+class FollowUpAnswer(BaseModel):
+    """What is to follow."""
+
+    id: UUID
+    reason: FollowUpReason = Field(description="What it follows: a remedy, or a dissatisfied answer")
+    owner: str
+    due_at: datetime
+    opened_at: datetime
+    done_at: datetime | None
+    done_by: str | None
+    text: str | None
+
+
+class RemediesAnswer(BaseModel):
+    """What the requester of a case was given, and what is to follow."""
+
+    remedies: list[RemedyAnswer]
+    follow_ups: list[FollowUpAnswer]
+
+
+def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+    """The routes of this room."""
+
+    @router.get("/cases/{number}/remedies", tags=["casework"])
+    async def list_remedies(number: Number, caller: Caller) -> RemediesAnswer:
+        """What the requester was given, and what is to follow, the oldest first."""
+        async with work.as_person(caller) as tx:
+            given, planned = await handlers.show_remedies(tx, number, protection=protection)
+        return RemediesAnswer(
+            remedies=[
+                RemedyAnswer(
+                    id=each.remedy.id,
+                    remedy=each.remedy.remedy,
+                    amount=each.remedy.amount,
+                    text=each.words,
+                    given_at=each.remedy.given_at,
+                    recorded_by=each.remedy.recorded_by,
+                )
+                for each in given
+            ],
+            follow_ups=[
+                FollowUpAnswer(
+                    id=each.follow_up.id,
+                    reason=each.follow_up.reason,
+                    owner=each.follow_up.owner,
+                    due_at=each.follow_up.due_at,
+                    opened_at=each.follow_up.opened_at,
+                    done_at=each.follow_up.done_at,
+                    done_by=each.follow_up.done_by,
+                    text=each.words,
+                )
+                for each in planned
+            ],
+        )
+
+    @router.post("/cases/{number}/remedies", tags=["casework"], responses=REFUSED)
+    async def record_remedy(number: Number, body: RemedySent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
+        """Record an apology, a compensation or a follow-up service, and when the requester is to be followed up."""
+        once = once_of(protection, key, f"remedy {number}", body) if key else None
+        async with work.as_person(caller) as tx:
+            case = await handlers.record_remedy(
+                tx,
+                number,
+                remedy=body.remedy,
+                amount=body.amount,
+                given_at=body.given_at,
+                words=protection.encrypt(body.text),
+                follow_up_due_at=body.follow_up_due_at,
+                follow_up_owner=body.follow_up_owner,
+                once=once,
+            )
+        return WorkedAnswer.of(case)
+
+    @router.post("/cases/{number}/follow-ups/{follow_up_id}/done", tags=["casework"], responses=REFUSED)
+    async def finish_follow_up(
+        number: Number, follow_up_id: FollowUpId, body: FollowedUpSent, caller: Caller, key: OptionalKey = None
+    ) -> WorkedAnswer:
+        """Record that the requester was followed up."""
+        once = once_of(protection, key, f"follow-up {number} {follow_up_id}", body) if key else None
+        words = protection.encrypt(body.text)
+        async with work.as_person(caller) as tx:
+            case = await handlers.finish_follow_up(tx, number, follow_up_id, words=words, once=once)
+        return WorkedAnswer.of(case)

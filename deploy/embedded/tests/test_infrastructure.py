@@ -1,16 +1,32 @@
 """The servers under the tests are the real ones."""
 
 import time
+from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import httpx
+import pytest
 
-from shouwen.embedded.kafka import answers
-from shouwen.embedded.testing import Infrastructure
+from shouwen.embedded.kafka import Kafka, answers
+from shouwen.embedded.testing import Infrastructure, free_port
 
 
 async def test_kafka_answers(infrastructure: Infrastructure) -> None:
     assert await answers(infrastructure.kafka_bootstrap)
+
+
+def test_kafka_starts_also_with_a_cluster_id_that_begins_with_a_dash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uuid.uuid4", lambda: UUID(bytes=b"\xfb" + bytes(15)))
+    kafka = Kafka(tmp_path, free_port(), free_port(), print)
+    try:
+        kafka.start()
+        kafka.wait_ready()
+        assert "cluster.id=-w" in (kafka.data / "meta.properties").read_text()
+    finally:
+        kafka.stop()
 
 
 async def test_postgres_finds_chinese_text_by_trigrams(infrastructure: Infrastructure) -> None:

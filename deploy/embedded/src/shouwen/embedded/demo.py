@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -18,14 +18,14 @@ from pydantic import BaseModel, ConfigDict
 from shouwen.contracts.catalogue import parse_data
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.contracts.publisher import publish
+from shouwen.embedded import steps
 from shouwen.embedded.access import Access
 from shouwen.embedded.reconcile import until_at_rest
+from shouwen.embedded.steps import PREFIXES, Step
 
-Step = Literal["assign", "reply", "plan", "resolve", "withdraw"]
 SETTLE_SECONDS = 60
 ZONE = ZoneInfo("Asia/Shanghai")
 """The zone of all three branches."""
-PREFIXES = {"beijing": "bj", "chengdu": "cd", "shenzhen": "sz"}
 
 
 class DemoFailed(Exception):
@@ -192,22 +192,15 @@ class _Demo:
         case = self._expect(response, 201)
         case |= {"branch": matter.branch, "type": matter.type}
         for step in matter.steps:
-            await self._work(case, step, now)
+            await self._work(case, step)
         late = "  (昨日收到，今日登记)" if matter.received > 1440 else ""
         print(f"{case['number']}  {matter.type:<15} {matter.subject}{late}  {' → '.join(matter.steps)}")
         return case
 
-    async def _work(self, case: Mapping[str, Any], step: Step, now: datetime) -> None:
-        prefix = PREFIXES[case["branch"]]
-        bodies: dict[Step, dict[str, Any]] = {
-            "assign": {"owner": f"{prefix}.clerk2"},
-            "reply": {"text": "您好，您反映的事项我们已受理并核实，感谢您的耐心等待。"},
-            "plan": {"text": "处理方案：核对记录，更正数据，并于下月起按月复核。"},
-            "resolve": {"summary": "已办结，来人表示满意。"},
-            "withdraw": {"reason": "来人表示已自行解决，撤回。"},
-        }
-        path = f"/api/cases/{case['number']}/{step}"
-        response = await self._post("intake", path, f"{prefix}.manager", ["manager"], case["branch"], bodies[step])
+    async def _work(self, case: Mapping[str, Any], step: Step) -> None:
+        path, manager = f"/api/cases/{case['number']}/{step}", f"{PREFIXES[case['branch']]}.manager"
+        body = steps.body(step, case["branch"])
+        response = await self._post("intake", path, manager, ["manager"], case["branch"], body)
         self._expect(response, 200)
 
     async def summary(self, cases: Sequence[Mapping[str, Any]]) -> None:

@@ -18,10 +18,11 @@ from uuid import UUID
 
 import httpx
 
+from shouwen.embedded import steps as staff
 from shouwen.embedded.access import Access
-from shouwen.embedded.demo import PREFIXES
+from shouwen.embedded.steps import PREFIXES, Step
 
-STEPS: tuple[tuple[str, ...], ...] = (
+STEPS: tuple[tuple[Step, ...], ...] = (
     (),
     ("reply",),
     ("assign", "reply"),
@@ -88,7 +89,7 @@ async def run(access: Access, load: Load) -> None:
     load.seconds = perf_counter() - load.started
 
 
-def _script(load: Load) -> Iterator[tuple[dict[str, Any], Sequence[str], str]]:
+def _script(load: Load) -> Iterator[tuple[dict[str, Any], Sequence[Step], str]]:
     """Matter, steps and idempotency key of each registration; the same for the same seed, but for the times."""
     chance = random.Random(load.seed)  # noqa: S311 - a repeatable script, not a secret
     done = 0
@@ -115,12 +116,12 @@ def _matter(chance: random.Random, load: Load) -> dict[str, Any]:
     return matter
 
 
-def _steps(chance: random.Random, load: Load) -> Sequence[str]:
+def _steps(chance: random.Random, load: Load) -> Sequence[Step]:
     return chance.choice(STEPS) if chance.random() < load.worked_share else ()
 
 
 async def _one(
-    access: Access, http: httpx.AsyncClient, load: Load, matter: dict[str, Any], steps: Sequence[str], key: str
+    access: Access, http: httpx.AsyncClient, load: Load, matter: dict[str, Any], steps: Sequence[Step], key: str
 ) -> None:
     prefix = PREFIXES[matter["branch"]]
     clerk = access.headers(f"{prefix}.clerk", [matter["branch"]], ["clerk"])
@@ -137,7 +138,7 @@ async def _one(
     load.intents.append(intent)
     manager = access.headers(f"{prefix}.manager", [matter["branch"]], ["manager"])
     for step in steps:
-        intent["state"] = await _work(access, http, load, case, step, prefix, manager)
+        intent["state"] = await _work(access, http, load, case | {"branch": matter["branch"]}, step, manager)
 
 
 async def _work(
@@ -145,19 +146,13 @@ async def _work(
     http: httpx.AsyncClient,
     load: Load,
     case: Mapping[str, Any],
-    step: str,
-    prefix: str,
+    step: Step,
     headers: dict[str, str],
 ) -> str:
-    bodies: dict[str, dict[str, str]] = {
-        "assign": {"owner": f"{prefix}.clerk2"},
-        "reply": {"text": "您好，已受理。"},
-        "plan": {"text": "方案已定。"},
-        "resolve": {"summary": "已办结。"},
-        "withdraw": {"reason": "来人撤回。"},
-    }
     base = f"{access.url('intake')}/api/cases/{case['number']}"
-    response, repeated = await _answered(http, load, "POST", f"{base}/{step}", bodies[step], headers)
+    response, repeated = await _answered(
+        http, load, "POST", f"{base}/{step}", staff.body(step, case["branch"]), headers
+    )
     if response.status_code == 409 and repeated:
         # The first sending was done although its answer was lost; what counts is the state now.
         response, _ = await _answered(http, load, "GET", base, None, headers)

@@ -22,6 +22,9 @@ async def test_the_directory_is_shown_by_branch_and_without_contact(intake: Runn
     assert set(people) == {"bj.clerk", "bj.clerk2", "bj.coordinator", "bj.manager", "bj.general"}
     assert people["bj.general"]["roles"] == ["general_manager"]
     assert "@" not in answer.text
+    assert "5550" not in answer.text
+    departments = {each["department"]: each["name"] for each in directory["departments"]}
+    assert departments["labour-relations"] == "劳动关系部"
     everyone = await intake.http.get("/api/directory", headers=intake.token("auditor", [], ["group_auditor"]))
     assert len(everyone.json()["branches"]) == 3
 
@@ -48,7 +51,7 @@ async def test_a_start_tells_only_what_changed_in_the_file(
             assert manager.key == b"person:bj.manager"
             assert manager.data.contact is not None
             opened = first.service.seal.open(manager.data.contact)
-            assert opened == {"name": "张伟", "email": "bj.manager@example.com"}
+            assert opened == {"name": "张伟", "email": "bj.manager@example.com", "phone": "010 5550 0004"}
             for record in await first.records("directory.v1"):
                 assert "张伟" not in (record.value or b"").decode()
                 assert b"@example.com" not in (record.value or b"")
@@ -75,6 +78,17 @@ async def test_a_start_tells_only_what_changed_in_the_file(
             "branches: [{branch: beijing, name: B, number_prefix: BJ}]\n"
             "persons: [{person: x, name: X, branch: chengdu, roles: [clerk]}]",
             "chengdu",
+        ),
+        (
+            "branches: [{branch: beijing, name: B, number_prefix: BJ}]\n"
+            "departments: [{branch: beijing, department: a, name: A, duties: [{topic: t}, {topic: t}]}]",
+            "topic",
+        ),
+        (
+            "branches: [{branch: beijing, name: B, number_prefix: BJ}]\n"
+            "departments: [{branch: beijing, department: a, name: A}]\n"
+            "persons: [{person: x, name: X, branch: beijing, department: b, roles: [clerk]}]",
+            "department",
         ),
     ],
 )

@@ -38,7 +38,7 @@ class BranchDescribed(DirectoryFact):
 class PersonDescribed(DirectoryFact):
     """A person works in a branch and has these roles.
 
-    ``contact`` is a JWE of ``{"name", "email"}`` that only notify can open.
+    ``contact`` is a JWE of ``{"name", "email", "phone"}`` (the latter two as far as known) that only notify can open.
 
     Emitted by intake. Heard by notify (whom to tell, and where).
     """
@@ -55,6 +55,10 @@ class PersonDescribed(DirectoryFact):
     @property
     def key(self) -> str:
         return f"person:{self.person}"
+
+
+PHONE_FORM = r"^\+?[0-9][0-9 ()\-]{2,28}(?:[xX#,转][0-9]{1,8})?$"
+"""A phone number, with an extension if need be."""
 
 
 class Duty(BaseModel):
@@ -112,7 +116,8 @@ class DelegationDescribed(DirectoryFact):
 DirectoryEvent = BranchDescribed | PersonDescribed | DepartmentDescribed | DelegationDescribed
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """The name, if it is one of a time zone. Raises ValueError otherwise."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -128,7 +133,7 @@ class BranchEntry(BaseModel):
     branch: BranchCode
     name: Text = Field(min_length=1, max_length=100)
     number_prefix: str = Field(pattern=r"^[A-Z]{2,4}$", description="Prefix of its case numbers, as BJ")
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    time_zone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
     packs: tuple[Identifier, ...] = Field((), description="The policy packs it composes, beside group-baseline")
 
 
@@ -143,18 +148,40 @@ class PersonEntry(BaseModel):
     department: Identifier | None = None
     roles: tuple[Identifier, ...] = Field(min_length=1)
     email: str | None = Field(None, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")
+    phone: str | None = Field(
+        None, max_length=40, pattern=PHONE_FORM, description="At work; requesters are told it (003 §10(一)5)"
+    )
     active: bool = True
 
 
-class DirectoryFile(BaseModel):
-    """The file that SHOUWEN_DIRECTORY_FILE names: the branches and persons of an installation, as YAML.
+class DepartmentEntry(BaseModel):
+    """A department as a directory file describes it, with what it answers (003 §7(三), §9)."""
 
-    A unique code, number prefix or person id may stand once only, and each person's branch must be in the file.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    branch: BranchCode
+    department: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$", description="Its code, as customer-service")
+    name: Text = Field(min_length=1, max_length=100)
+    duties: tuple[Duty, ...] = Field((), max_length=100)
+    active: bool = True
+
+    @model_validator(mode="after")
+    def _topics_stand_once(self) -> Self:
+        _once("topic", [duty.topic for duty in self.duties])
+        return self
+
+
+class DirectoryFile(BaseModel):
+    """The file that SHOUWEN_DIRECTORY_FILE names: the branches, departments and persons of an installation, as YAML.
+
+    A code, number prefix or person id may stand once only, and the branch of each person and department must be in the
+    file. Where the file has departments of a branch, its persons work in one of them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     branches: tuple[BranchEntry, ...] = Field(min_length=1)
+    departments: tuple[DepartmentEntry, ...] = ()
     persons: tuple[PersonEntry, ...] = ()
 
     @model_validator(mode="after")
@@ -162,10 +189,26 @@ class DirectoryFile(BaseModel):
         _once("branch", [entry.branch for entry in self.branches])
         _once("number_prefix", [entry.number_prefix for entry in self.branches])
         _once("person", [entry.person for entry in self.persons])
+        _once("department", [f"{entry.department} of {entry.branch}" for entry in self.departments])
         branches = {entry.branch for entry in self.branches}
+        for unit in self.departments:
+            if unit.branch not in branches:
+                raise ValueError(
+                    f"department {unit.department} is in branch {unit.branch!r}, which the file does not have"
+                )
+        known = {(unit.branch, unit.department) for unit in self.departments}
+        with_departments = {branch for branch, _ in known}
         for entry in self.persons:
             if entry.branch not in branches:
                 raise ValueError(f"person {entry.person} is in branch {entry.branch!r}, which the file does not have")
+            if (
+                entry.department is not None
+                and entry.branch in with_departments
+                and (entry.branch, entry.department) not in known
+            ):
+                raise ValueError(
+                    f"person {entry.person} is in department {entry.department!r}, which {entry.branch} does not have"
+                )
         return self
 
 

@@ -9,7 +9,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from shouwen.contracts.case import CaseRegistered, ClientMention
-from shouwen.contracts.client import ClientBlacklisted, ClientDelisted, ClientRegistered, ClientScreened
+from shouwen.contracts.client import (
+    ClientBlacklisted,
+    ClientDelisted,
+    ClientReferred,
+    ClientRegistered,
+    ClientScreened,
+    ForgeryConfirmed,
+)
 from shouwen.contracts.event import CloudEvent
 from shouwen.embedded.testing import Infrastructure
 from shouwen.review.app import create
@@ -293,3 +300,53 @@ async def test_other_systems_get_a_yes_or_no_with_the_reason(review: Running) ->
     nothing = await post(review, "/api/screen", "crm", "system", {})
     assert nothing.status_code == 422
     assert nothing.json()["errors"][0]["field"] == "identifier"
+
+
+async def on_file(review: Running, identifier: str) -> str:
+    """The id of a client on file."""
+    form = {
+        "branch": "beijing",
+        "kind": "company",
+        "name": "天津宏远达科技有限公司",
+        "identifier": identifier,
+        "consent": True,
+    }
+    return (await post(review, "/api/clients", "bj.clerk", "clerk", form)).json()["id"]
+
+
+@pytest.mark.req("V-04")
+async def test_a_serious_forgery_is_told_when_two_persons_have_confirmed_it_and_its_referral_too(
+    review: Running,
+) -> None:
+    client = await on_file(review, company())
+    referral = {"authority": "北京市公安局朝阳分局，受案号 0042"}
+    early = await post(review, f"/api/clients/{client}/referral", "bj.manager", "manager", referral)
+    assert early.status_code == 409
+    assert "serious" in early.text
+
+    body = {"client_id": client, "reason_code": "forged_documents", "reason": "伪造印章", "serious": True}
+    entry = (await post(review, "/api/list-entries", "bj.clerk", "clerk", body)).json()
+    assert entry["serious"] is True
+    alone = await post(review, f"/api/list-entries/{entry['id']}/confirm", "bj.clerk", "manager", {})
+    assert alone.status_code == 403, "one person alone confirms nothing"
+    await post(review, f"/api/list-entries/{entry['id']}/confirm", "bj.manager", "manager", {})
+    [fact] = [each.data for each in await review.emitted(ForgeryConfirmed) if str(each.data.client_id) == client]
+    assert (fact.serious, fact.proposed_by, fact.confirmed_by) == (True, "bj.clerk", "bj.manager")
+
+    done = await post(review, f"/api/clients/{client}/referral", "bj.manager", "manager", referral)
+    assert done.status_code == 201, done.text
+    [told] = [each.data for each in await review.emitted(ClientReferred) if str(each.data.client_id) == client]
+    assert told.referred_by == "bj.manager"
+    again = await post(review, f"/api/clients/{client}/referral", "bj.manager", "manager", referral)
+    assert again.status_code == 409
+    [row] = await review.fetch("SELECT authority FROM referral WHERE client_id = $1", UUID(client))
+    assert "朝阳".encode() not in row["authority"]
+
+
+async def test_only_a_forgery_of_a_client_on_file_can_be_serious(review: Running) -> None:
+    unknown = await post(review, "/api/list-entries", "bj.clerk", "clerk", proposal(company(), serious=True))
+    assert unknown.status_code == 422
+    assert unknown.json()["errors"][0]["field"] == "client_id"
+    other = proposal(company(), serious=True, reason_code="wage_arrears")
+    refused = await post(review, "/api/list-entries", "bj.clerk", "clerk", other)
+    assert refused.json()["errors"][0]["field"] == "serious"

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, assert_never
 from uuid import UUID, uuid5
 
 from shouwen.contracts.case import CaseRegistered
-from shouwen.contracts.client import ClientRegistered, ClientScreened, Hit
+from shouwen.contracts.client import ClientReferred, ClientRegistered, ClientScreened, Hit
 from shouwen.contracts.event import CloudEvent
 from shouwen.review import store
 from shouwen.review.domain import identity, listing, naming, registration, screening
 from shouwen.review.domain.identity import Kind
-from shouwen.review.domain.listing import DECIDERS, PROPOSERS, Entry
+from shouwen.review.domain.listing import DECIDERS, PROPOSERS, Entry, ReferredBefore
 from shouwen.review.domain.registration import Client, Form, KnownClient, ListedClient, local_date
 from shouwen.review.store import FiledClient, FiledEntry, Particulars, Protection, Step
 from shouwen.runtime import telemetry
@@ -56,6 +57,7 @@ class Proposal:
     identifier: str | None = None
     name: str | None = None
     kind: Kind | None = None
+    serious: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ async def propose(tx: Transaction, proposal: Proposal, *, protection: Protection
     """
     principal = _person(tx)
     principal.require_role(*PROPOSERS)
+    listing.check_serious(serious=proposal.serious, reason_code=proposal.reason_code, client_id=proposal.client_id)
     name, identifier, kind, branch = await _proposed(tx, proposal, protection=protection, time_zone=time_zone)
     principal.require_branch(branch)
     entry = Entry(
@@ -161,13 +164,14 @@ async def propose(tx: Transaction, proposal: Proposal, *, protection: Protection
         state="proposed",
         proposed_by=principal.person,
         proposed_at=tx.now,
+        client_id=proposal.client_id,
+        serious=proposal.serious,
     )
     reason = protection.keys.encrypt(proposal.reason)
     added = await store.add_entry(
         tx,
         entry,
         Particulars(protection.keys.encrypt(name), protection.keys.encrypt(identifier)),
-        client_id=proposal.client_id,
         comparable_name=naming.comparable(name),
         reason=reason,
     )
@@ -209,6 +213,9 @@ async def decide(
         case "confirm":
             changed, blacklisted = listing.confirm(entry, person=principal.person, now=tx.now)
             tx.emit(blacklisted)
+            forgery = listing.forgery(entry, person=principal.person, now=tx.now)
+            if forgery is not None:
+                tx.emit(forgery)
             step = "confirmed"
         case "lift":
             changed, delisted = listing.lift(entry, person=principal.person, now=tx.now)
@@ -223,6 +230,32 @@ async def decide(
     text = None if reason is None else protection.keys.encrypt(reason)
     await store.add_step(tx, changed, step, at=tx.now, person=principal.person, reason=text)
     return await show_entry(tx, entry_id)
+
+
+async def refer(
+    tx: Transaction, client_id: UUID, *, authority: str, referred_at: datetime | None, protection: Protection
+) -> ClientReferred:
+    """Record that a confirmed, serious forgery was reported to the judiciary (V-04; 002 六5).
+
+    Raises:
+        Forbidden: the caller's role does not decide.
+        NoSuchClient, NothingToRefer, ReferredBefore, Invalid: what else stands against it.
+    """
+    principal = _person(tx)
+    principal.require_role(*DECIDERS)
+    client = (await show_client(tx, client_id)).client
+    fact = listing.refer(
+        branch=client.branch,
+        client_id=client.id,
+        is_serious=await store.serious_forgery_of(tx, client.id),
+        referred_at=referred_at,
+        person=principal.person,
+        now=tx.now,
+    )
+    if not await store.add_referral(tx, fact, authority=protection.keys.encrypt(authority)):
+        raise ReferredBefore
+    tx.emit(fact)
+    return fact
 
 
 async def show_entry(tx: Transaction, entry_id: UUID) -> Shown:

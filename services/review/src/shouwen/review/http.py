@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, status
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from shouwen.contracts.client import Hit
 from shouwen.contracts.event import BranchCode
@@ -60,6 +60,7 @@ class ProposalForm(_Request):
     kind: Kind | None = Field(None, description="Without it the identifier decides")
     reason_code: Code = Field(description="For programs, as forged_documents; it travels to the other services")
     reason: Words = Field(description="For the persons who decide; it stays here, encrypted")
+    serious: bool = Field(False, description="A forgery that may be a crime: once confirmed it has to be referred")
 
 
 class AppealForm(_Request):
@@ -72,6 +73,21 @@ class DecisionForm(_Request):
     """A decision, with a word about it if there is one."""
 
     reason: Words | None = None
+
+
+class ReferralForm(_Request):
+    """That a serious forgery was reported to the judiciary."""
+
+    authority: Name = Field(description="Which authority took the report, and under which number")
+    referred_at: AwareDatetime | None = Field(None, description="When; now unless given")
+
+
+class ReferralView(BaseModel):
+    """A referral."""
+
+    client_id: UUID
+    referred_at: datetime
+    referred_by: str
 
 
 class Question(_Request):
@@ -116,6 +132,7 @@ class EntryView(BaseModel):
     name: str = Field(description="A person's name is masked")
     identifier: str = Field(description="Masked")
     reason_code: str
+    serious: bool
     state: EntryState
     proposed_by: str
     proposed_at: datetime
@@ -196,6 +213,15 @@ def _add_clients(
         async with work.as_person(caller) as tx:
             return show.client(await handlers.show_client(tx, client_id))
 
+    @router.post("/clients/{client_id}/referral", tags=["clients"], status_code=status.HTTP_201_CREATED)
+    async def refer(client_id: UUID, body: ReferralForm, caller: Caller) -> ReferralView:  # pyright: ignore[reportUnusedFunction]
+        """Record that a confirmed, serious forgery was reported to the judiciary (manager, general_manager)."""
+        async with work.as_person(caller) as tx:
+            fact = await handlers.refer(
+                tx, client_id, authority=body.authority, referred_at=body.referred_at, protection=protection
+            )
+        return ReferralView(client_id=fact.client_id, referred_at=fact.referred_at, referred_by=fact.referred_by)
+
 
 def _add_list(router: APIRouter, work: UnitOfWork, protection: Protection, show: "_Views", *, time_zone: str) -> None:
     @router.post("/list-entries", tags=["list"], status_code=status.HTTP_201_CREATED)
@@ -209,6 +235,7 @@ def _add_list(router: APIRouter, work: UnitOfWork, protection: Protection, show:
             identifier=body.identifier,
             name=body.name,
             kind=body.kind,
+            serious=body.serious,
         )
         async with work.as_person(caller) as tx:
             shown = await handlers.propose(tx, proposal, protection=protection, time_zone=time_zone)
@@ -327,11 +354,12 @@ class _Views:
         return EntryView(
             id=entry.id,
             branch=entry.branch,
-            client_id=filed.client_id,
+            client_id=entry.client_id,
             kind=entry.kind,
             name=self._name(filed.particulars.name, entry.kind),
             identifier=mask_identifier(self._keys.decrypt(filed.particulars.identifier)),
             reason_code=entry.reason_code,
+            serious=entry.serious,
             state=entry.state,
             proposed_by=entry.proposed_by,
             proposed_at=entry.proposed_at,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shouwen.contracts.client import Hit
+from shouwen.contracts.client import ClientReferred, Hit
 from shouwen.review.domain.identity import plain
 from shouwen.review.domain.listing import Entry, EntryState, StepName
 from shouwen.review.domain.registration import Client
@@ -34,6 +34,8 @@ _ENTRY_FIELDS = (
     "appealed_at",
     "lifted_by",
     "lifted_at",
+    "client_id",
+    "serious",
 )
 _CLIENT_FIELDS = ("id", "number", "branch", "kind", "registered_by", "registered_at")
 _MOST_CANDIDATES = 4 * MOST_HITS
@@ -76,7 +78,6 @@ class FiledEntry:
 
     seq: int
     entry: Entry
-    client_id: UUID | None
     particulars: Particulars
     reason: bytes
 
@@ -155,7 +156,6 @@ async def add_entry(
     entry: Entry,
     particulars: Particulars,
     *,
-    client_id: UUID | None,
     comparable_name: str,
     reason: bytes,
 ) -> bool:
@@ -164,7 +164,7 @@ async def add_entry(
         QUERIES.add_entry,
         entry.id,
         entry.branch,
-        client_id,
+        entry.client_id,
         entry.kind,
         particulars.name,
         comparable_name,
@@ -174,6 +174,7 @@ async def add_entry(
         reason,
         entry.proposed_by,
         entry.proposed_at,
+        entry.serious,
     )
     return not tag.endswith(" 0")
 
@@ -225,6 +226,19 @@ async def steps(tx: Transaction, entry_ids: Iterable[UUID]) -> Mapping[UUID, Seq
     return found
 
 
+async def serious_forgery_of(tx: Transaction, client_id: UUID) -> bool:
+    """Whether two persons have confirmed that a client's forgery is serious."""
+    return cast(bool, await tx.fetch_value(QUERIES.serious_forgery_of, client_id))
+
+
+async def add_referral(tx: Transaction, fact: ClientReferred, *, authority: bytes) -> bool:
+    """Keep that a forgery was reported to the judiciary; False when it was before."""
+    added = await tx.fetch_value(
+        QUERIES.add_referral, fact.client_id, fact.branch, authority, fact.referred_at, fact.referred_by, tx.now
+    )
+    return added is not None
+
+
 # --- screening ------------------------------------------------------------------------------------------------------
 
 
@@ -274,7 +288,6 @@ def _entry(row: asyncpg.Record) -> FiledEntry:
     return FiledEntry(
         seq=row["seq"],
         entry=Entry(**values),
-        client_id=row["client_id"],
         particulars=Particulars(row["name"], row["identifier"]),
         reason=row["reason"],
     )

@@ -6,18 +6,20 @@ stays in the entry's history for ever.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from shouwen.contracts.client import ClientBlacklisted, ClientDelisted
+from shouwen.contracts.client import ClientBlacklisted, ClientDelisted, ClientReferred, ForgeryConfirmed
 from shouwen.review.domain.identity import Kind
-from shouwen.runtime.errors import Forbidden, Refused
+from shouwen.runtime.errors import Forbidden, Invalid, Refused
 
 EntryState = Literal["proposed", "listed", "appealed", "delisted", "rejected"]
 StepName = Literal["proposed", "confirmed", "appealed", "lifted", "rejected"]
 
 PROPOSERS = ("clerk", "manager", "department_head", "coordinator", "general_manager")
+FORGERY = "forged_documents"
+"""The reason code of forged papers (002 六5)."""
 DECIDERS = ("manager", "general_manager")
 """Roles that may confirm, lift and reject."""
 
@@ -41,6 +43,23 @@ class NotNow(Refused):
         )
 
 
+class NothingToRefer(Refused):
+    """Nobody has confirmed a serious forgery of this client, so there is nothing to refer (002 六5)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            field="client_id",
+            remedy=f"Propose the client for the list as {FORGERY} with serious=true, and have it confirmed.",
+        )
+
+
+class ReferredBefore(Refused):
+    """The forgery was reported to the judiciary before."""
+
+    def __init__(self) -> None:
+        super().__init__(field="client_id", remedy="Nothing is to be done; GET /api/clients/{id} shows the client.")
+
+
 class SamePerson(Forbidden):
     """The second step must be another person's."""
 
@@ -54,7 +73,10 @@ class SamePerson(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry, without names and identifiers. ``proposed_by`` and ``appealed_by`` are the first of two persons."""
+    """An entry, without names and identifiers. ``proposed_by`` and ``appealed_by`` are the first of two persons.
+
+    ``serious``: the forgery may be a crime, and has to be reported to the judiciary once it is confirmed.
+    """
 
     id: UUID
     branch: str
@@ -64,6 +86,8 @@ class Entry:
     state: EntryState
     proposed_by: str
     proposed_at: datetime
+    client_id: UUID | None = None
+    serious: bool = False
     confirmed_by: str | None = None
     confirmed_at: datetime | None = None
     appealed_by: str | None = None
@@ -99,6 +123,58 @@ def confirm(entry: Entry, *, person: str, now: datetime) -> tuple[Entry, ClientB
         confirmed_by=person,
     )
     return replace(entry, state=state, confirmed_by=person, confirmed_at=now), fact
+
+
+def check_serious(*, serious: bool, reason_code: str, client_id: UUID | None) -> None:
+    """Only a forgery can be serious, and only of a client on file: the referral is about a record (002 六5).
+
+    Raises:
+        Invalid: it is neither.
+    """
+    if not serious:
+        return
+    if reason_code != FORGERY:
+        raise Invalid(
+            f"Only {FORGERY} can be serious.", field="serious", remedy="Leave it out, or correct reason_code."
+        )
+    if client_id is None:
+        raise Invalid(
+            "A serious forgery is referred with the client's record.",
+            field="client_id",
+            remedy="Give the client_id of the client on file.",
+        )
+
+
+def forgery(entry: Entry, *, person: str, now: datetime) -> ForgeryConfirmed | None:
+    """What else the confirmation of an entry tells: that a client on file has forged something (V-04)."""
+    if entry.reason_code != FORGERY or entry.client_id is None:
+        return None
+    return ForgeryConfirmed(
+        branch=entry.branch,
+        client_id=entry.client_id,
+        confirmed_at=now,
+        serious=entry.serious,
+        proposed_by=entry.proposed_by,
+        confirmed_by=person,
+    )
+
+
+def refer(
+    *, branch: str, client_id: UUID, is_serious: bool, referred_at: datetime | None, person: str, now: datetime
+) -> ClientReferred:
+    """The forgery was reported to the judiciary.
+
+    Raises:
+        NothingToRefer: nobody has confirmed a serious forgery of the client.
+        Invalid: the time is in the future.
+    """
+    if not is_serious:
+        raise NothingToRefer
+    if referred_at is not None and referred_at > now + timedelta(seconds=5):
+        raise Invalid("The time is in the future.", field="referred_at", remedy="Give a past time, or leave it out.")
+    return ClientReferred(
+        branch=branch, client_id=client_id, referred_at=min(referred_at or now, now), referred_by=person
+    )
 
 
 def appeal(entry: Entry, *, person: str, now: datetime) -> Entry:

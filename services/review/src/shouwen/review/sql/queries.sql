@@ -37,8 +37,8 @@ WHERE client.id = $1;
 -- A proposal; nothing comes back when an entry for the identifier is open already, in whichever branch.
 INSERT INTO list_entry (
     id, branch, client_id, kind, name, comparable_name, identifier, identifier_hash, reason_code, reason, state,
-    proposed_by, proposed_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'proposed', $11, $12)
+    proposed_by, proposed_at, serious
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'proposed', $11, $12, $13)
 ON CONFLICT (identifier_hash) WHERE state IN ('proposed', 'listed', 'appealed') DO NOTHING;
 
 -- name: save_entry
@@ -62,6 +62,17 @@ SELECT * FROM list_entry WHERE id = $1;
 -- name: entries
 -- Entries as far as one may see them, in the order in which they were proposed. $2: a state.
 SELECT * FROM list_entry WHERE seq > $1 AND ($2::text IS NULL OR state = $2) ORDER BY seq LIMIT $3;
+
+-- name: serious_forgery_of
+-- Whether two persons have confirmed that a client's forgery is serious.
+SELECT EXISTS (SELECT FROM list_entry WHERE client_id = $1 AND serious AND state IN ('listed', 'appealed'));
+
+-- name: add_referral
+-- A forgery was reported to the judiciary; nothing comes back when it was before.
+INSERT INTO referral (client_id, branch, authority, referred_at, referred_by, recorded_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (client_id) DO NOTHING
+RETURNING client_id;
 
 -- name: steps
 -- The history of entries.

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from shouwen.contracts.directory import DirectoryFile
 from shouwen.intake import http
 from shouwen.intake.gateways.files import Files
-from shouwen.intake.handlers import directory
-from shouwen.intake.http import attachments
+from shouwen.intake.handlers import directory, search
+from shouwen.intake.http import attachments, bulk
 from shouwen.intake.http.channels import Channels
 from shouwen.intake.settings import IntakeSettings
 from shouwen.intake.store.protection import Protection
@@ -35,6 +35,7 @@ def create(settings: IntakeSettings) -> Service:
     files = None if settings.attachments_url is None else Files(settings.attachments_url)
     channels = Channels(files=files, attachment_limit=settings.attachment_limit)
     service.serves(http.routes(service.work, protection, channels))
+    allow_longer_bodies(service.app, bulk.PATH, bulk.TABLE_BYTES)
     allow_longer_bodies(service.app, attachments.PATH, settings.attachment_limit + attachments.FORM_BYTES)
     if settings.directory_file is not None:
         file = read_directory(settings.directory_file)
@@ -45,6 +46,12 @@ def create(settings: IntakeSettings) -> Service:
             _log.info("directory loaded", branches=len(changed.branches), persons=len(changed.persons))
 
         service.prepares(load_directory)
+
+    async def index_texts() -> None:
+        added = await search.index_texts(service.work, protection)
+        _log.info("texts can be searched", added=added)
+
+    service.runs("index texts", index_texts)
     return service
 
 

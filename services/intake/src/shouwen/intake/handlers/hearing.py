@@ -8,18 +8,21 @@ from shouwen.contracts.client import ClientBlacklisted, ClientDelisted, ClientSc
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.intake.domain import registration as entering
 from shouwen.intake.domain.case import Case
+from shouwen.intake.domain.deadline import deadlines_of
 from shouwen.intake.domain.timeline import entry_of
 from shouwen.intake.handlers.shared import NoSuchCase
-from shouwen.intake.store import cases, facts, listed
+from shouwen.intake.store import cases, facts, listed, search
 from shouwen.runtime import telemetry
 from shouwen.runtime.unit_of_work import Transaction
 
 
 async def note_heard(events: Sequence[CloudEvent[Event]], tx: Transaction) -> None:
-    """Put facts of other services into the timelines of the cases they are about."""
+    """Put facts of other services into the timelines of the cases they are about, and keep when these are due."""
     entries = [entry for event in events if (entry := entry_of(event)) is not None]
     if entries:
         await facts.add_heard(tx, entries)
+    if deadlines := deadlines_of(events):
+        await search.note_deadlines(tx, deadlines)
 
 
 async def client_screened(event: CloudEvent[ClientScreened], tx: Transaction) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from shouwen.intake.domain.case import Actor, Case
 from shouwen.intake.domain.registration import Particulars
@@ -13,8 +12,9 @@ from shouwen.intake.handlers.shared import (
     actor_of,
     person_of,
 )
-from shouwen.intake.store import cases, facts, listed
-from shouwen.intake.store.cases import Filed, Filters
+from shouwen.intake.handlers.surroundings import NONE, Surroundings, surroundings
+from shouwen.intake.store import cases, facts, listed, search
+from shouwen.intake.store.cases import Filed
 from shouwen.intake.store.facts import Note, TimelineRow
 from shouwen.intake.store.listed import CaseMark
 from shouwen.intake.store.protection import Protection
@@ -32,6 +32,8 @@ class Shown:
     is_masked: bool
     marks: Sequence[CaseMark] = ()
     notes: Sequence[tuple[Note, str]] = ()
+    around: Surroundings = NONE
+    next_due_at: datetime | None = None
 
 
 async def show_case(tx: Transaction, number: str, *, protection: Protection) -> Shown:
@@ -53,16 +55,10 @@ async def show_case(tx: Transaction, number: str, *, protection: Protection) -> 
         client_hash=shown.client_hash,
         is_masked=shown.is_masked,
         marks=await listed.marks(tx, filed.case.id),
+        next_due_at=await search.next_due_at(tx, filed.case),
         notes=[(note, protection.keys.decrypt(note.text)) for note in notes],
+        around=await surroundings(tx, filed),
     )
-
-
-async def list_cases(
-    tx: Transaction, filters: Filters, *, after: UUID | None, limit: int, protection: Protection
-) -> list[Shown]:
-    """A page of the register, the newest first; a list shows personal data masked to everyone."""
-    page = await cases.cases_page(tx, filters, after=after, limit=limit)
-    return [_masked(filed, protection) for filed in page]
 
 
 async def show_timeline(
@@ -81,7 +77,7 @@ async def show_timeline(
 
 def _shown(filed: Filed, actor: Actor, protection: Protection) -> Shown:
     if not sees_unmasked(filed.case, actor):
-        return _masked(filed, protection)
+        return masked(filed, protection)
     return Shown(
         case=filed.case,
         particulars=filed.protected.open(protection),
@@ -90,7 +86,8 @@ def _shown(filed: Filed, actor: Actor, protection: Protection) -> Shown:
     )
 
 
-def _masked(filed: Filed, protection: Protection) -> Shown:
+def masked(filed: Filed, protection: Protection) -> Shown:
+    """A case as everyone of its branch may see it."""
     open_ = filed.protected.open(protection)
     return Shown(
         case=filed.case,

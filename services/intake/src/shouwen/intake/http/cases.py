@@ -1,13 +1,13 @@
 """Registering matters, and reading the register."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from shouwen.contracts.case import CaseState, CaseType, Channel, Relation, Severity
+from shouwen.contracts.case import CaseType, Channel, Relation, Severity
 from shouwen.contracts.event import BranchCode, Identifier, Instant
 from shouwen.intake.domain.registration import Particulars, Registration
 from shouwen.intake.handlers import reading, registration
@@ -25,7 +25,7 @@ from shouwen.intake.http.fields import (
     bad_place,
     once_of,
 )
-from shouwen.intake.store.cases import Filters
+from shouwen.intake.http.surroundings import Around, Course, around_fields, course_fields
 from shouwen.intake.store.facts import TimelineRow
 from shouwen.intake.store.listed import Mark
 from shouwen.intake.store.protection import Protection
@@ -129,7 +129,7 @@ class NoteShown(BaseModel):
     text: str
 
 
-class CaseListed(CaseAnswer):
+class CaseListed(CaseAnswer, Course):
     """A case in a list: personal data are masked to everyone."""
 
     branch: str
@@ -146,6 +146,7 @@ class CaseListed(CaseAnswer):
     replied_at: datetime | None
     plan_delivered_at: datetime | None
     ended_at: datetime | None
+    next_due_at: datetime | None = Field(description="The earliest deadline that is open")
     requester: RequesterShown
     client: ClientShown | None
     masked: bool = Field(description="Whether personal data are masked in this answer")
@@ -156,7 +157,7 @@ class CaseListed(CaseAnswer):
         return cls.model_validate(_case_fields(shown))
 
 
-class CaseShown(CaseListed):
+class CaseShown(CaseListed, Around):
     """A case. Each answer with unmasked personal data is recorded as a look."""
 
     description: str
@@ -169,6 +170,7 @@ class CaseShown(CaseListed):
         return cls.model_validate(
             {
                 **_case_fields(shown),
+                **around_fields(shown.around),
                 "description": shown.particulars.description,
                 "marks": [
                     MarkShown(
@@ -236,27 +238,6 @@ def _add_registration(router: APIRouter, work: UnitOfWork, protection: Protectio
 
 
 def _add_reading(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
-    @router.get("/cases", tags=["cases"])
-    async def list_cases(
-        caller: Caller,
-        limit: Limit,
-        after: After,
-        branch: Annotated[BranchCode | None, Query()] = None,
-        type: Annotated[CaseType | None, Query()] = None,
-        state: Annotated[CaseState | None, Query()] = None,
-        owner: Annotated[Identifier | None, Query(description="The person responsible")] = None,
-        client: Annotated[
-            str | None, Query(pattern=r"^[0-9a-f]{64}$", description="A client's identifier_hash, as a case shows it")
-        ] = None,
-    ) -> Page[CaseListed]:
-        """The register, the newest case first."""
-        filters = Filters(branch=branch, type=type, state=state, owner=owner, client=client)
-        place = _case_place(after)
-        async with work.as_person(caller) as tx:
-            page = await reading.list_cases(tx, filters, after=place, limit=limit + 1, protection=protection)
-        following = str(page[limit - 1].case.id) if len(page) > limit else None
-        return Page(items=[CaseListed.shown(each) for each in page[:limit]], next=following)
-
     @router.get("/cases/{number}", tags=["cases"])
     async def show_case(number: Number, caller: Caller) -> CaseShown:
         """One case."""
@@ -273,13 +254,6 @@ def _add_reading(router: APIRouter, work: UnitOfWork, protection: Protection) ->
         last = rows[limit - 1] if len(rows) > limit else None
         following = f"{last.at.isoformat()}~{last.event_id}" if last else None
         return Page(items=[TimelineEntry.of(row) for row in rows[:limit]], next=following)
-
-
-def _case_place(after: str | None) -> UUID | None:
-    try:
-        return None if after is None else UUID(after)
-    except ValueError:
-        raise bad_place() from None
 
 
 def _timeline_place(after: str | None) -> tuple[datetime, str] | None:
@@ -317,6 +291,8 @@ def _case_fields(shown: Shown) -> dict[str, Any]:
         "replied_at": case.replied_at,
         "plan_delivered_at": case.plan_delivered_at,
         "ended_at": case.ended_at,
+        **course_fields(case),
+        "next_due_at": shown.next_due_at,
         "requester": RequesterShown(
             name=particulars.requester_name,
             phone=particulars.requester_phone,

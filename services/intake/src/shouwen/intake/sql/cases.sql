@@ -5,15 +5,24 @@ ON CONFLICT (branch, year) DO UPDATE SET last = number_counter.last + 1
 RETURNING last;
 
 -- name: add_case
--- A new case.
-INSERT INTO cases (
-    id, number, branch, type, severity, channel, relation, state, received_at, registered_at, registrar, owner,
-    department, promised_at, traceparent, subject, description, requester_name, requester_phone,
-    requester_phone_hash, client_name, client_identifier, client_identifier_hash, requester_email, requester_email_hash
-) VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25
-);
+-- A new case, the words it is found by, and the person who is responsible for it from the receipt on.
+WITH filed AS (
+    INSERT INTO cases (
+        id, number, branch, type, severity, channel, relation, state, received_at, registered_at, registrar, owner,
+        department, promised_at, traceparent, subject, description, requester_name, requester_phone,
+        requester_phone_hash, client_name, client_identifier, client_identifier_hash, requester_email,
+        requester_email_hash, parent_id
+    ) VALUES (
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+        $25, $26
+    )
+    RETURNING id, branch, owner, department, received_at
+),
+worded AS (
+    INSERT INTO case_text (case_id, branch, grams) SELECT id, branch, $27::integer[] FROM filed
+)
+INSERT INTO custody (case_id, branch, person, department, since, how)
+SELECT id, branch, owner, department, received_at, 'registered' FROM filed;
 
 -- name: case_by_number
 -- A case, as far as one may see it.
@@ -38,17 +47,10 @@ WHERE client_identifier_hash = $1 AND state = ANY($2::text[])
 ORDER BY id FOR UPDATE;
 
 -- name: save_case
--- The state of a case after a command.
-UPDATE cases SET state = $2, owner = $3, department = $4, replied_at = $5, plan_delivered_at = $6, ended_at = $7
+-- A case after a command.
+UPDATE cases SET
+    state = $2, owner = $3, department = $4, replied_at = $5, plan_delivered_at = $6, ended_at = $7,
+    type = $8, severity = $9, promised_at = $10, acknowledged_at = $11, pause_reason = $12, paused_at = $13,
+    expected_until = $14, cycle = $15, found_malicious_at = $16, parts = $17, merged_into = $18,
+    merged_into_number = $19
 WHERE id = $1;
-
--- name: cases_page
--- A page of the register, the newest first; each filter that is null lets everything through.
-SELECT * FROM cases
-WHERE ($1::uuid IS NULL OR id < $1)
-    AND ($2::text IS NULL OR branch = $2)
-    AND ($3::text IS NULL OR type = $3)
-    AND ($4::text IS NULL OR state = $4)
-    AND ($5::text IS NULL OR owner = $5)
-    AND ($6::text IS NULL OR client_identifier_hash = $6)
-ORDER BY id DESC LIMIT $7;

@@ -6,8 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from shouwen.contracts.case import CaseType
-from shouwen.intake.domain.case import OPEN_STATES, Case
+from shouwen.intake.domain.case import OPEN_STATES, Case, Pause
 from shouwen.intake.store.protection import Protected
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction
@@ -21,17 +20,6 @@ class Filed:
 
     case: Case
     protected: Protected
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What a page of the register is narrowed to; None lets everything through."""
-
-    branch: str | None = None
-    type: CaseType | None = None
-    state: str | None = None
-    owner: str | None = None
-    client: str | None = None
 
 
 async def take_number(tx: Transaction, *, branch: str, year: int) -> int:
@@ -68,37 +56,39 @@ async def add_case(tx: Transaction, case: Case, protected: Protected) -> None:
         protected.client_identifier_hash,
         protected.requester_email,
         protected.requester_email_hash,
+        case.parent_id,
+        list(protected.grams),
     )
 
 
 async def case_by_number(tx: Transaction, number: str) -> Filed | None:
     """A case by its number; None also when it is another branch's."""
     row = await tx.fetch_one(QUERIES.case_by_number, number)
-    return None if row is None else _filed(row)
+    return None if row is None else filed(row)
 
 
 async def case_by_id(tx: Transaction, case_id: UUID) -> Filed | None:
     """A case by its id; None also when it is another branch's."""
     row = await tx.fetch_one(QUERIES.case_by_id, case_id)
-    return None if row is None else _filed(row)
+    return None if row is None else filed(row)
 
 
 async def lock_case_by_number(tx: Transaction, number: str) -> Filed | None:
     """A case by its number, for a change."""
     row = await tx.fetch_one(QUERIES.lock_case_by_number, number)
-    return None if row is None else _filed(row)
+    return None if row is None else filed(row)
 
 
 async def lock_case_by_id(tx: Transaction, case_id: UUID) -> Filed | None:
     """A case by its id, for a change."""
     row = await tx.fetch_one(QUERIES.lock_case_by_id, case_id)
-    return None if row is None else _filed(row)
+    return None if row is None else filed(row)
 
 
 async def lock_open_cases_of_client(tx: Transaction, identifier_hash: str) -> list[Case]:
     """The open cases that name a client, for a change."""
     rows = await tx.fetch(QUERIES.lock_open_cases_of_client, identifier_hash, sorted(OPEN_STATES))
-    return [_filed(row).case for row in rows]
+    return [filed(row).case for row in rows]
 
 
 async def save_case(tx: Transaction, case: Case) -> None:
@@ -112,18 +102,28 @@ async def save_case(tx: Transaction, case: Case) -> None:
         case.replied_at,
         case.plan_delivered_at,
         case.ended_at,
+        case.type,
+        case.severity,
+        case.promised_at,
+        case.acknowledged_at,
+        case.pause.reason if case.pause else None,
+        case.pause.paused_at if case.pause else None,
+        case.pause.expected_until if case.pause else None,
+        case.cycle,
+        case.found_malicious_at,
+        case.parts,
+        case.merged_into,
+        case.merged_into_number,
     )
 
 
-async def cases_page(tx: Transaction, filters: Filters, *, after: UUID | None, limit: int) -> list[Filed]:
-    """Cases below ``after``, the newest first."""
-    rows = await tx.fetch(
-        QUERIES.cases_page, after, filters.branch, filters.type, filters.state, filters.owner, filters.client, limit
-    )
-    return [_filed(row) for row in rows]
+def _uuid(value: UUID | None) -> UUID | None:
+    """The driver's own UUID class as the standard one."""
+    return None if value is None else UUID(int=value.int)
 
 
-def _filed(row: asyncpg.Record) -> Filed:
+def filed(row: asyncpg.Record) -> Filed:
+    """The case of a row with all columns of ``cases``."""
     case = Case(
         id=UUID(int=row["id"].int),
         number=row["number"],
@@ -143,6 +143,16 @@ def _filed(row: asyncpg.Record) -> Filed:
         replied_at=row["replied_at"],
         plan_delivered_at=row["plan_delivered_at"],
         ended_at=row["ended_at"],
+        acknowledged_at=row["acknowledged_at"],
+        pause=None
+        if row["pause_reason"] is None
+        else Pause(row["pause_reason"], row["paused_at"], row["expected_until"]),
+        cycle=row["cycle"],
+        found_malicious_at=row["found_malicious_at"],
+        parent_id=_uuid(row["parent_id"]),
+        parts=row["parts"],
+        merged_into=_uuid(row["merged_into"]),
+        merged_into_number=row["merged_into_number"],
     )
     protected = Protected(
         subject=row["subject"],

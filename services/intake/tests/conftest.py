@@ -87,6 +87,45 @@ def register(intake: Running) -> Register:
     return post
 
 
+ROLES = {"clerk": "clerk", "clerk2": "clerk", "manager": "manager", "general": "general_manager"}
+
+
+class Send:
+    """Sends commands to a case, and reads what lies with it, as a person of its branch named as in the directory."""
+
+    def __init__(self, intake: Running) -> None:
+        self._intake = intake
+
+    async def __call__(self, case: Body, command: str, person: str, **body: Any) -> httpx.Response:
+        """The answer to a command."""
+        path = f"/api/cases/{case['number']}/{command}"
+        return await self._intake.http.post(path, json=body, headers=self.headers(person))
+
+    async def good(self, case: Body, command: str, person: str, **body: Any) -> Body:
+        """The answer to a command that is to be carried out."""
+        answer = await self(case, command, person, **body)
+        assert answer.status_code in {200, 201}, answer.text
+        return answer.json()
+
+    async def show(self, case: Body, what: str, person: str = "bj.manager") -> Any:
+        """What lies with the case."""
+        answer = await self._intake.http.get(f"/api/cases/{case['number']}/{what}", headers=self.headers(person))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def headers(self, person: str) -> dict[str, str]:
+        """The token of a person of the directory."""
+        prefix, _, post = person.partition(".")
+        branch = {"bj": "beijing", "cd": "chengdu", "sz": "shenzhen"}[prefix]
+        return self._intake.token(person, [branch], [ROLES[post]])
+
+
+@pytest.fixture
+def send(intake: Running) -> Send:
+    """Commands to a case by the persons of its branch."""
+    return Send(intake)
+
+
 @pytest.fixture
 def fields() -> Callable[[httpx.Response], list[str]]:
     """The fields that a problem document names; checks that it is one."""

@@ -1,8 +1,8 @@
 """Investigations of complaints, what we did not cause, and what the requester is given."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import pytest
@@ -21,38 +21,7 @@ from shouwen.runtime.testing import Running
 Body = dict[str, Any]
 Fields = Callable[[httpx.Response], list[str]]
 
-ROLES = {"bj.clerk": "clerk", "bj.clerk2": "clerk", "bj.manager": "manager", "bj.general": "general_manager"}
 FACTS = "经核实，当班人员未登记来电。"
-
-
-class Send(Protocol):
-    """Sends a command to a case as one person of Beijing."""
-
-    async def __call__(self, case: Body, command: str, person: str, **body: Any) -> httpx.Response: ...
-
-
-@pytest.fixture
-def send(intake: Running) -> Send:
-    """Send a command to a case."""
-
-    async def post(case: Body, command: str, person: str, **body: Any) -> httpx.Response:
-        headers = intake.token(person, ["beijing"], [ROLES[person]])
-        return await intake.http.post(f"/api/cases/{case['number']}/{command}", json=body, headers=headers)
-
-    return post
-
-
-@pytest.fixture
-def show(intake: Running) -> Callable[..., Awaitable[Any]]:
-    """What lies with a case, as one person sees it."""
-
-    async def get(case: Body, what: str, person: str = "bj.manager") -> Any:
-        headers = intake.token(person, ["beijing"], [ROLES[person]])
-        answer = await intake.http.get(f"/api/cases/{case['number']}/{what}", headers=headers)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    return get
 
 
 @pytest.fixture
@@ -63,17 +32,11 @@ async def complaint(register: Any, matter: Callable[..., Body]) -> Body:
     return answer.json()
 
 
-async def good(answer: Awaitable[httpx.Response]) -> None:
-    """The command was carried out."""
-    done = await answer
-    assert done.status_code == 200, done.text
-
-
-async def investigated(send: Send, case: Body, finding: str) -> None:
+async def investigated(send: Any, case: Body, finding: str) -> None:
     """A complaint with a finding of the investigator bj.clerk2."""
-    await good(send(case, "investigation", "bj.clerk", investigator="bj.clerk2"))
-    await good(send(case, "investigation/facts", "bj.clerk2", text=FACTS))
-    await good(send(case, "investigation/finding", "bj.clerk2", finding=finding, reasoning="依据服务规范第十三条。"))
+    await send.good(case, "investigation", "bj.clerk", investigator="bj.clerk2")
+    await send.good(case, "investigation/facts", "bj.clerk2", text=FACTS)
+    await send.good(case, "investigation/finding", "bj.clerk2", finding=finding, reasoning="依据服务规范第十三条。")
 
 
 def in_a_week() -> str:
@@ -83,23 +46,21 @@ def in_a_week() -> str:
 
 @pytest.mark.req("I-10")
 async def test_a_complaint_is_investigated_found_ruled_and_put_right_in_its_own_trace(
-    intake: Running, complaint: Body, send: Send, show: Any
+    intake: Running, complaint: Body, send: Any
 ) -> None:
     await investigated(send, complaint, "neglect_of_duty")
-    await good(
-        send(complaint, "investigation/ruling", "bj.manager", finding="neglect_of_duty", ruling="批评并补录登记。")
+    await send.good(
+        complaint, "investigation/ruling", "bj.manager", finding="neglect_of_duty", ruling="批评并补录登记。"
     )
-    await good(
-        send(
-            complaint,
-            "investigation/actions",
-            "bj.manager",
-            task="补充来电登记培训。",
-            owner="bj.clerk",
-            due_at=in_a_week(),
-        )
+    await send.good(
+        complaint,
+        "investigation/actions",
+        "bj.manager",
+        task="补充来电登记培训。",
+        owner="bj.clerk",
+        due_at=in_a_week(),
     )
-    [shown] = await show(complaint, "investigations")
+    [shown] = await send.show(complaint, "investigations")
     assert (shown["round"], shown["stage"], shown["investigator"]) == (1, "ruled", "bj.clerk2")
     assert (shown["finding"], shown["approved_by"], shown["ruling"]) == (
         "neglect_of_duty",
@@ -109,10 +70,10 @@ async def test_a_complaint_is_investigated_found_ruled_and_put_right_in_its_own_
     assert [(fact["by"], fact["text"]) for fact in shown["facts"]] == [("bj.clerk2", FACTS)]
     [action] = shown["actions"]
     assert (action["owner"], action["task"], action["completed_at"]) == ("bj.clerk", "补充来电登记培训。", None)
-    await good(
-        send(complaint, f"investigation/actions/{action['id']}/complete", "bj.clerk", outcome="已于例会完成培训。")
+    await send.good(
+        complaint, f"investigation/actions/{action['id']}/complete", "bj.clerk", outcome="已于例会完成培训。"
     )
-    [shown] = await show(complaint, "investigations")
+    [shown] = await send.show(complaint, "investigations")
     assert shown["actions"][0]["outcome"] == "已于例会完成培训。"
 
     subject = f"case/{complaint['id']}"
@@ -125,14 +86,14 @@ async def test_a_complaint_is_investigated_found_ruled_and_put_right_in_its_own_
     ):
         [event] = await intake.emitted(fact, subject=subject)
         assert telemetry.trace_id_of(event.traceparent) == complaint["trace_id"]
-    timeline = await show(complaint, "timeline?limit=200")
+    timeline = await send.show(complaint, "timeline?limit=200")
     assert FACTS not in str(timeline)
     assert "case.ruling_approved.v1" in [entry["type"] for entry in timeline["items"]]
 
 
 @pytest.mark.req("I-10")
 async def test_the_person_complained_of_neither_opens_nor_investigates_nor_approves_nor_reads(
-    complaint: Body, send: Send, show: Any, fields: Fields
+    complaint: Body, send: Any, fields: Fields
 ) -> None:
     about = {"complained_of": ["bj.manager"]}
     themselves = await send(complaint, "investigation", "bj.manager", investigator="bj.clerk2", **about)
@@ -141,27 +102,27 @@ async def test_the_person_complained_of_neither_opens_nor_investigates_nor_appro
     assert (refused.status_code, fields(refused)) == (403, ["investigator"])
     assert refused.json()["code"] == "complained_of"
 
-    await good(send(complaint, "investigation", "bj.clerk", investigator="bj.clerk2", **about))
-    await good(send(complaint, "investigation/facts", "bj.clerk2", text=FACTS))
-    await good(send(complaint, "investigation/finding", "bj.clerk2", finding="violation", reasoning="属实。"))
+    await send.good(complaint, "investigation", "bj.clerk", investigator="bj.clerk2", **about)
+    await send.good(complaint, "investigation/facts", "bj.clerk2", text=FACTS)
+    await send.good(complaint, "investigation/finding", "bj.clerk2", finding="violation", reasoning="属实。")
     approved = await send(complaint, "investigation/ruling", "bj.manager", finding="violation", ruling="无。")
     assert (approved.status_code, fields(approved)) == (403, ["approved_by"])
 
-    [shown] = await show(complaint, "investigations", "bj.manager")
+    [shown] = await send.show(complaint, "investigations", "bj.manager")
     assert (shown["masked"], shown["reasoning"], shown["facts"][0]["text"]) == (True, None, None)
-    [shown] = await show(complaint, "investigations", "bj.general")
+    [shown] = await send.show(complaint, "investigations", "bj.general")
     assert (shown["masked"], shown["reasoning"], shown["facts"][0]["text"]) == (False, "属实。", FACTS)
 
 
 @pytest.mark.req("I-10")
 async def test_an_investigator_found_to_be_concerned_is_replaced_and_their_finding_does_not_stand(
-    complaint: Body, send: Send, show: Any, fields: Fields
+    complaint: Body, send: Any, fields: Fields
 ) -> None:
     await investigated(send, complaint, "not_substantiated")
     refused = await send(complaint, "investigation", "bj.clerk", investigator="bj.clerk2", complained_of=["bj.clerk2"])
     assert (refused.status_code, fields(refused)) == (403, ["investigator"])
-    await good(send(complaint, "investigation", "bj.clerk", investigator="bj.general", complained_of=["bj.clerk2"]))
-    [shown] = await show(complaint, "investigations")
+    await send.good(complaint, "investigation", "bj.clerk", investigator="bj.general", complained_of=["bj.clerk2"])
+    [shown] = await send.show(complaint, "investigations")
     assert (shown["investigator"], shown["stage"], shown["finding"]) == ("bj.general", "open", None)
     assert shown["reasoning"] is None
     assert len(shown["facts"]) == 1, "what was found out stays"
@@ -171,28 +132,28 @@ async def test_an_investigator_found_to_be_concerned_is_replaced_and_their_findi
 
 @pytest.mark.req("I-10")
 async def test_a_ruling_needs_a_second_person_with_a_directing_role_and_the_finding_that_stands(
-    complaint: Body, send: Send, fields: Fields
+    complaint: Body, send: Any, fields: Fields
 ) -> None:
-    await good(send(complaint, "investigation", "bj.clerk", investigator="bj.manager"))
+    await send.good(complaint, "investigation", "bj.clerk", investigator="bj.manager")
     early = await send(complaint, "investigation/finding", "bj.manager", finding="violation", reasoning="属实。")
     assert (early.status_code, fields(early)) == (409, ["facts"])
-    await good(send(complaint, "investigation/facts", "bj.manager", text=FACTS))
+    await send.good(complaint, "investigation/facts", "bj.manager", text=FACTS)
     none = await send(complaint, "investigation/ruling", "bj.general", finding="violation", ruling="警告。")
     assert (none.status_code, fields(none)) == (409, ["finding"])
-    await good(send(complaint, "investigation/finding", "bj.manager", finding="violation", reasoning="属实。"))
+    await send.good(complaint, "investigation/finding", "bj.manager", finding="violation", reasoning="属实。")
 
     for person in ("bj.manager", "bj.clerk"):
         refused = await send(complaint, "investigation/ruling", person, finding="violation", ruling="警告。")
         assert (refused.status_code, fields(refused)) == (403, ["approved_by"])
     other = await send(complaint, "investigation/ruling", "bj.general", finding="not_substantiated", ruling="无。")
     assert (other.status_code, fields(other)) == (409, ["finding"])
-    await good(send(complaint, "investigation/ruling", "bj.general", finding="violation", ruling="警告。"))
+    await send.good(complaint, "investigation/ruling", "bj.general", finding="violation", ruling="警告。")
     again = await send(complaint, "investigation/finding", "bj.manager", finding="violation", reasoning="再次。")
     assert (again.status_code, again.json()["code"]) == (409, "already_ruled")
 
 
 async def test_only_a_complaint_or_report_is_investigated_and_only_by_known_persons(
-    register: Any, matter: Callable[..., Body], complaint: Body, send: Send, fields: Fields
+    register: Any, matter: Callable[..., Body], complaint: Body, send: Any, fields: Fields
 ) -> None:
     inquiry = (await register(matter(type="inquiry"))).json()
     refused = await send(inquiry, "investigation", "bj.clerk", investigator="bj.clerk2")
@@ -211,42 +172,40 @@ async def test_only_a_complaint_or_report_is_investigated_and_only_by_known_pers
 
 @pytest.mark.req("I-10")
 async def test_a_case_under_investigation_does_not_end_before_the_ruling(
-    complaint: Body, send: Send, fields: Fields
+    complaint: Body, send: Any, fields: Fields
 ) -> None:
     await investigated(send, complaint, "not_substantiated")
-    await good(send(complaint, "reply", "bj.clerk", text="正在核实。"))
+    await send.good(complaint, "reply", "bj.clerk", text="正在核实。")
     refused = await send(complaint, "resolve", "bj.clerk")
     assert (refused.status_code, fields(refused)) == (409, ["investigation"])
-    await good(send(complaint, "investigation/ruling", "bj.manager", finding="not_substantiated", ruling="不成立。"))
-    await good(send(complaint, "resolve", "bj.clerk"))
+    await send.good(complaint, "investigation/ruling", "bj.manager", finding="not_substantiated", ruling="不成立。")
+    await send.good(complaint, "resolve", "bj.clerk")
 
 
 @pytest.mark.req("I-11")
 async def test_what_we_did_not_cause_is_explained_with_help_before_the_case_ends(
-    complaint: Body, send: Send, show: Any, fields: Fields
+    complaint: Body, send: Any, fields: Fields
 ) -> None:
     await investigated(send, complaint, "not_caused_by_us")
-    await good(send(complaint, "investigation/ruling", "bj.manager", finding="not_caused_by_us", ruling="非我方原因。"))
-    await good(send(complaint, "reply", "bj.clerk", text="已核实。"))
+    await send.good(complaint, "investigation/ruling", "bj.manager", finding="not_caused_by_us", ruling="非我方原因。")
+    await send.good(complaint, "reply", "bj.clerk", text="已核实。")
     refused = await send(complaint, "resolve", "bj.clerk")
     assert (refused.status_code, fields(refused)) == (409, ["explanation"])
     half = await send(complaint, "investigation/explanation", "bj.clerk", explanation="银行系统故障。")
     assert (half.status_code, fields(half)) == (422, ["help_offered"])
-    await good(
-        send(
-            complaint,
-            "investigation/explanation",
-            "bj.clerk",
-            explanation="系银行系统故障。",
-            help_offered="已协助向银行申请加急入账。",
-        )
+    await send.good(
+        complaint,
+        "investigation/explanation",
+        "bj.clerk",
+        explanation="系银行系统故障。",
+        help_offered="已协助向银行申请加急入账。",
     )
-    await good(send(complaint, "resolve", "bj.clerk"))
-    [shown] = await show(complaint, "investigations")
+    await send.good(complaint, "resolve", "bj.clerk")
+    [shown] = await send.show(complaint, "investigations")
     assert (shown["explained_by"], shown["help_offered"]) == ("bj.clerk", "已协助向银行申请加急入账。")
 
 
-async def test_only_what_we_did_not_cause_is_explained(complaint: Body, send: Send, fields: Fields) -> None:
+async def test_only_what_we_did_not_cause_is_explained(complaint: Body, send: Any, fields: Fields) -> None:
     await investigated(send, complaint, "violation")
     refused = await send(complaint, "investigation/explanation", "bj.clerk", explanation="无。", help_offered="无。")
     assert (refused.status_code, fields(refused)) == (409, ["finding"])
@@ -254,21 +213,19 @@ async def test_only_what_we_did_not_cause_is_explained(complaint: Body, send: Se
 
 @pytest.mark.req("I-13")
 async def test_apology_compensation_and_follow_up_service_are_recorded_on_the_matter(
-    intake: Running, complaint: Body, send: Send, show: Any
+    intake: Running, complaint: Body, send: Any
 ) -> None:
-    await good(send(complaint, "remedies", "bj.clerk", remedy="apology", text="当面致歉。"))
-    await good(
-        send(
-            complaint,
-            "remedies",
-            "bj.clerk",
-            remedy="compensation",
-            amount="200.50",
-            follow_up_due_at=in_a_week(),
-            follow_up_owner="bj.clerk2",
-        )
+    await send.good(complaint, "remedies", "bj.clerk", remedy="apology", text="当面致歉。")
+    await send.good(
+        complaint,
+        "remedies",
+        "bj.clerk",
+        remedy="compensation",
+        amount="200.50",
+        follow_up_due_at=in_a_week(),
+        follow_up_owner="bj.clerk2",
     )
-    given = await show(complaint, "remedies")
+    given = await send.show(complaint, "remedies")
     assert [(one["remedy"], one["amount"], one["text"]) for one in given["remedies"]] == [
         ("apology", None, "当面致歉。"),
         ("compensation", "200.50", None),
@@ -276,8 +233,8 @@ async def test_apology_compensation_and_follow_up_service_are_recorded_on_the_ma
     [planned] = given["follow_ups"]
     assert (planned["reason"], planned["owner"], planned["done_at"]) == ("remedy", "bj.clerk2", None)
 
-    await good(send(complaint, f"follow-ups/{planned['id']}/done", "bj.clerk2", text="客户表示满意。"))
-    given = await show(complaint, "remedies")
+    await send.good(complaint, f"follow-ups/{planned['id']}/done", "bj.clerk2", text="客户表示满意。")
+    given = await send.show(complaint, "remedies")
     assert (given["follow_ups"][0]["done_by"], given["follow_ups"][0]["text"]) == ("bj.clerk2", "客户表示满意。")
     events = await intake.emitted(RemedyRecorded, subject=f"case/{complaint['id']}", count=3)
     assert [event.data.remedy for event in events] == ["apology", "compensation", "follow_up_service"]
@@ -286,9 +243,7 @@ async def test_apology_compensation_and_follow_up_service_are_recorded_on_the_ma
 
 
 @pytest.mark.req("I-13")
-async def test_a_remedy_that_cannot_be_is_refused_with_its_field(
-    complaint: Body, send: Send, show: Any, fields: Fields
-) -> None:
+async def test_a_remedy_that_cannot_be_is_refused_with_its_field(complaint: Body, send: Any, fields: Fields) -> None:
     for field, body in {
         "amount": {"remedy": "apology", "amount": "10"},
         "given_at": {"remedy": "apology", "given_at": in_a_week()},
@@ -299,47 +254,45 @@ async def test_a_remedy_that_cannot_be_is_refused_with_its_field(
         assert (refused.status_code, fields(refused)) == (422, [field])
     foreign = await send(complaint, "remedies", "bj.clerk2", remedy="apology")
     assert foreign.status_code == 403
-    assert await show(complaint, "remedies") == {"remedies": [], "follow_ups": []}
+    assert await send.show(complaint, "remedies") == {"remedies": [], "follow_ups": []}
 
 
 @pytest.mark.req("I-13")
 async def test_a_case_is_not_closed_while_something_is_to_be_put_right_or_to_follow(
-    complaint: Body, send: Send, show: Any, fields: Fields
+    complaint: Body, send: Any, fields: Fields
 ) -> None:
     await investigated(send, complaint, "violation")
-    await good(send(complaint, "investigation/ruling", "bj.manager", finding="violation", ruling="整改。"))
-    await good(
-        send(complaint, "investigation/actions", "bj.manager", task="整改", owner="bj.clerk2", due_at=in_a_week())
+    await send.good(complaint, "investigation/ruling", "bj.manager", finding="violation", ruling="整改。")
+    await send.good(
+        complaint, "investigation/actions", "bj.manager", task="整改", owner="bj.clerk2", due_at=in_a_week()
     )
-    await good(send(complaint, "remedies", "bj.clerk", remedy="apology", follow_up_due_at=in_a_week()))
-    await good(send(complaint, "reply", "bj.clerk", text="已处理。"))
-    await good(send(complaint, "resolve", "bj.clerk"))
+    await send.good(complaint, "remedies", "bj.clerk", remedy="apology", follow_up_due_at=in_a_week())
+    await send.good(complaint, "reply", "bj.clerk", text="已处理。")
+    await send.good(complaint, "resolve", "bj.clerk")
     refused = await send(complaint, "close", "bj.clerk")
     assert (refused.status_code, fields(refused)) == (409, ["actions"])
-    [shown] = await show(complaint, "investigations")
-    await good(send(complaint, f"investigation/actions/{shown['actions'][0]['id']}/complete", "bj.clerk2"))
+    [shown] = await send.show(complaint, "investigations")
+    await send.good(complaint, f"investigation/actions/{shown['actions'][0]['id']}/complete", "bj.clerk2")
     refused = await send(complaint, "close", "bj.clerk")
     assert (refused.status_code, fields(refused)) == (409, ["follow_ups"])
-    given = await show(complaint, "remedies")
-    await good(send(complaint, f"follow-ups/{given['follow_ups'][0]['id']}/done", "bj.clerk"))
-    await good(send(complaint, "close", "bj.clerk"))
+    given = await send.show(complaint, "remedies")
+    await send.good(complaint, f"follow-ups/{given['follow_ups'][0]['id']}/done", "bj.clerk")
+    await send.good(complaint, "close", "bj.clerk")
 
 
-async def test_the_same_command_again_has_no_second_effect(
-    intake: Running, complaint: Body, send: Send, show: Any
-) -> None:
+async def test_the_same_command_again_has_no_second_effect(intake: Running, complaint: Body, send: Any) -> None:
     headers = intake.token("bj.clerk") | {"Idempotency-Key": f"remedy-{complaint['id']}"}
     for _ in range(2):
         answer = await intake.http.post(
             f"/api/cases/{complaint['number']}/remedies", json={"remedy": "apology"}, headers=headers
         )
         assert answer.status_code == 200
-    assert len((await show(complaint, "remedies"))["remedies"]) == 1
+    assert len((await send.show(complaint, "remedies"))["remedies"]) == 1
 
 
 @pytest.mark.req("I-10", "I-18")
 async def test_what_is_written_down_rests_encrypted_and_each_look_at_it_is_recorded(
-    intake: Running, complaint: Body, send: Send, show: Any
+    intake: Running, complaint: Body, send: Any
 ) -> None:
     await investigated(send, complaint, "violation")
     rows = await intake.fetch(
@@ -348,6 +301,6 @@ async def test_what_is_written_down_rests_encrypted_and_each_look_at_it_is_recor
     )
     assert rows
     assert all(FACTS not in row["text"] for row in rows)
-    await show(complaint, "investigations", "bj.general")
+    await send.show(complaint, "investigations", "bj.general")
     looks = await intake.fetch("SELECT person, fields FROM look WHERE case_id = $1::text::uuid", complaint["id"])
     assert [(row["person"], row["fields"]) for row in looks] == [("bj.general", ["investigation.facts"])]

@@ -1,0 +1,67 @@
+"""Decisions on suggestions."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from shouwen.intake.handlers import suggestion as handlers
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.store.protection import Protection
+from shouwen.runtime.auth import Caller
+from shouwen.runtime.unit_of_work import UnitOfWork
+
+
+class DecisionSent(Sent):
+    """Whether the suggestion is adopted (002 七(四)2)."""
+
+    adopted: bool
+    reason: Words = Field(description="Why, or what is done; whoever made the suggestion may be told it")
+    inform: bool = Field(
+        False, description="Tell the requester also where no reply was promised; where one was, they are told always"
+    )
+
+
+class DecisionAnswer(BaseModel):
+    """What was decided about a suggestion."""
+
+    adopted: bool
+    reason: str
+    decided_at: datetime
+    decided_by: str
+    sent_at: datetime | None = Field(description="When the requester was to be told; null if they were not")
+
+
+def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+    """The routes of this room."""
+
+    @router.get("/cases/{number}/decision", tags=["casework"])
+    async def show_decision(number: Number, caller: Caller) -> DecisionAnswer:
+        """Whether a suggestion is adopted, and by whose decision."""
+        async with work.as_person(caller) as tx:
+            decision, reason = await handlers.show_decision(tx, number, protection=protection)
+        return DecisionAnswer(
+            adopted=decision.adopted,
+            reason=reason,
+            decided_at=decision.decided_at,
+            decided_by=decision.decided_by,
+            sent_at=decision.sent_at,
+        )
+
+    @router.post("/cases/{number}/decision", tags=["casework"], responses=REFUSED)
+    async def decide_suggestion(
+        number: Number, body: DecisionSent, caller: Caller, key: OptionalKey = None
+    ) -> WorkedAnswer:
+        """Decide about a suggestion, with a directing role; required before the end where a reply was promised."""
+        once = once_of(protection, key, f"decision {number}", body) if key else None
+        async with work.as_person(caller) as tx:
+            case = await handlers.decide_suggestion(
+                tx,
+                number,
+                adopted=body.adopted,
+                reason=body.reason,
+                inform=body.inform,
+                protection=protection,
+                once=once,
+            )
+        return WorkedAnswer.of(case)

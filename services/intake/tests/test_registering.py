@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shouwen.contracts.case import CaseType
 from shouwen.contracts.directory import DirectoryFile
 from shouwen.intake.domain.directory import changes
 from shouwen.intake.domain.registration import (
@@ -88,11 +89,11 @@ def test_a_system_must_name_a_person() -> None:
 
 @pytest.mark.req("I-17")
 @pytest.mark.parametrize("kind", ["inquiry", "suggestion", "complaint", "report"])
-def test_only_service_is_refused_to_a_listed_client(kind: str) -> None:
-    refuse_service(matter(type=kind), "forged_documents")
-    refuse_service(matter(type="service_request"), None)
+def test_only_service_is_refused_to_a_listed_client(kind: CaseType) -> None:
+    refuse_service(kind, "forged_documents")
+    refuse_service("service_request", None)
     with pytest.raises(ClientBlacklisted) as refused:
-        refuse_service(matter(type="service_request"), "forged_documents")
+        refuse_service("service_request", "forged_documents")
     assert refused.value.members == {"reason_code": "forged_documents"}
 
 

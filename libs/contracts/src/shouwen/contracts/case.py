@@ -11,7 +11,18 @@ CaseType = Literal["inquiry", "suggestion", "complaint", "report", "service_requ
 Severity = Literal["ordinary", "major"]
 Channel = Literal["phone", "letter", "visit", "email", "web_form", "suggestion_box", "survey", "system"]
 Relation = Literal["client_company", "dispatched_employee", "agency_employee", "prospective_client", "branch", "other"]
-CaseState = Literal["received", "assigned", "in_progress", "responded", "resolved", "withdrawn"]
+CaseState = Literal[
+    "received",
+    "acknowledged",
+    "assigned",
+    "in_progress",
+    "pending",
+    "responded",
+    "resolved",
+    "closed",
+    "withdrawn",
+    "merged",
+]
 
 
 class ClientMention(BaseModel):

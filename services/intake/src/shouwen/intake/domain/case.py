@@ -1,4 +1,4 @@
-"""A case: its life cycle as a table, and one transition function for each command.
+"""A case, and one transition function for each command of its life cycle.
 
 A transition takes the case and returns it changed, with the fact that tells of it; or it raises what is missing.
 """
@@ -10,10 +10,17 @@ from typing import Literal
 from uuid import UUID
 
 from shouwen.contracts.case import (
+    CaseAcknowledged,
     CaseAssigned,
+    CaseClosed,
+    CasePaused,
     CasePlanDelivered,
+    CasePromised,
+    CaseReclassified,
+    CaseReopened,
     CaseReplied,
     CaseResolved,
+    CaseResumed,
     CaseState,
     CaseType,
     CaseWithdrawn,
@@ -21,45 +28,8 @@ from shouwen.contracts.case import (
     Relation,
     Severity,
 )
+from shouwen.intake.domain.life_cycle import LIFE_CYCLE, OPEN_STATES, Command
 from shouwen.runtime.errors import Forbidden, Invalid, Refused
-
-Command = Literal["assign", "reply", "plan", "resolve", "withdraw"]
-
-LIFE_CYCLE: Mapping[Command, Mapping[CaseState, CaseState]] = {
-    "assign": {
-        "received": "assigned",
-        "assigned": "assigned",
-        "in_progress": "in_progress",
-        "responded": "responded",
-    },
-    "reply": {
-        "received": "responded",
-        "assigned": "responded",
-        "in_progress": "responded",
-        "responded": "responded",
-    },
-    "plan": {
-        "received": "in_progress",
-        "assigned": "in_progress",
-        "in_progress": "in_progress",
-        "responded": "responded",
-    },
-    "resolve": {
-        "received": "resolved",
-        "assigned": "resolved",
-        "in_progress": "resolved",
-        "responded": "resolved",
-    },
-    "withdraw": {
-        "received": "withdrawn",
-        "assigned": "withdrawn",
-        "in_progress": "withdrawn",
-        "responded": "withdrawn",
-    },
-}
-"""For each command: from which state to which. What is not here is refused. (ISO 10002: receipt to closing.)"""
-
-OPEN_STATES: frozenset[CaseState] = frozenset({"received", "assigned", "in_progress", "responded"})
 
 ANSWERED_BEFORE_END: frozenset[CaseType] = frozenset({"inquiry", "complaint", "report", "service_request"})
 """Kinds whose requester is answered before the case ends (001 §20, 002 七(四)); a suggestion may end unanswered."""
@@ -79,12 +49,52 @@ class NotInThisState(Refused):
     def __init__(self, case: "Case", command: Command) -> None:
         states = ", ".join(LIFE_CYCLE[command])
         remedy = (
-            "The case has ended; register what is new as a case of its own."
-            if case.state not in OPEN_STATES
-            else f"Possible while it is {states}."
+            f"Possible while it is {states}."
+            if case.is_open or command == "reopen"
+            else f"The case has ended; take it up again: POST /api/cases/{case.number}/reopen."
         )
         super().__init__(
             f"Case {case.number} is {case.state}: {command} is not possible.", field="state", remedy=remedy
+        )
+
+
+class MergedAway(Refused):
+    """The case was merged into another one, where the matter goes on."""
+
+    def __init__(self, case: "Case") -> None:
+        self._survivor = case.merged_into_number or ""
+        super().__init__(
+            f"Case {case.number} was merged into {self._survivor}, where the matter goes on.",
+            field="state",
+            remedy=f"Do this on {self._survivor}: GET /api/cases/{self._survivor}.",
+        )
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """The number of the other case, for programs."""
+        return {"survivor": self._survivor}
+
+
+class AlreadyAcknowledged(Refused):
+    """The requester was told already that the matter came in."""
+
+    def __init__(self, case: "Case") -> None:
+        assert case.acknowledged_at is not None
+        super().__init__(
+            f"Case {case.number} was acknowledged at {case.acknowledged_at.isoformat()}.",
+            field="state",
+            remedy="Nothing more is needed; what else the requester is told is a reply.",
+        )
+
+
+class ConsentMissing(Refused):
+    """The reply is promised later than it is due, and the requester's consent is not recorded."""
+
+    def __init__(self, case: "Case", due_at: datetime) -> None:
+        super().__init__(
+            f"Case {case.number} is due at {due_at.isoformat()}; later needs the requester's consent (002 七(三)).",
+            field="requester_consented",
+            remedy="Ask the requester and record it with requester_consented, or promise an earlier time.",
         )
 
 
@@ -141,17 +151,45 @@ class Case:
     replied_at: datetime | None = None
     plan_delivered_at: datetime | None = None
     ended_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    pause: "Pause | None" = None
+    cycle: int = 1
+    found_malicious_at: datetime | None = None
+    parent_id: UUID | None = None
+    parts: int = 0
+    """How many parts it was ever split into."""
+    merged_into: UUID | None = None
+    merged_into_number: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is responsible for it still."""
+        return self.state in OPEN_STATES
 
     def after(self, command: Command) -> CaseState:
         """The state which the command leads to.
 
         Raises:
+            MergedAway: the matter goes on in another case.
             NotInThisState: the command is not possible now.
         """
         state = LIFE_CYCLE[command].get(self.state)
         if state is None:
-            raise NotInThisState(self, command)
+            raise MergedAway(self) if self.state == "merged" else NotInThisState(self, command)
         return state
+
+
+PauseReason = Literal["awaiting_requester", "awaiting_third_party"]
+ReopenReason = Literal["dissatisfied", "new_information", "ended_wrongly"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """For whom the work waits, since when, and until when the answer is expected."""
+
+    reason: PauseReason
+    paused_at: datetime
+    expected_until: datetime | None
 
 
 class PartsOpen(Refused):
@@ -176,6 +214,70 @@ class PartsUnanswered(Refused):
         )
 
 
+class InvestigationOpen(Refused):
+    """The case is being investigated, and no ruling was approved yet."""
+
+    def __init__(self, case: "Case") -> None:
+        super().__init__(
+            f"Case {case.number} is being investigated, and no ruling was approved yet.",
+            field="investigation",
+            remedy=f"Have the finding approved first: POST /api/cases/{case.number}/investigation/ruling.",
+        )
+
+
+class NotExplained(Refused):
+    """It was found that we did not cause it, and the client was not told so."""
+
+    def __init__(self, case: "Case") -> None:
+        super().__init__(
+            f"Case {case.number} was not caused by us: the client is owed an explanation and help (000 §18).",
+            field="explanation",
+            remedy=f"Record both first: POST /api/cases/{case.number}/investigation/explanation.",
+        )
+
+
+class NotDecided(Refused):
+    """A reply to the suggestion was promised, and nobody decided about it."""
+
+    def __init__(self, case: "Case") -> None:
+        super().__init__(
+            f"A reply to suggestion {case.number} was promised: whether it is adopted must be decided (002 七(四)2).",
+            field="decision",
+            remedy=f"Have it decided first: POST /api/cases/{case.number}/decision.",
+        )
+
+
+class NotApproved(Refused):
+    """The reply commits to something outside the contract that was not approved."""
+
+    def __init__(self, case: "Case", evaluation: "EvaluationState") -> None:
+        state = {
+            "none": "was not evaluated",
+            "undecided": "is being evaluated",
+            "refused": "was refused",
+            "approved": "was approved",
+        }[evaluation]
+        super().__init__(
+            f"The reply to case {case.number} commits to something outside the contract that {state} (000 §17).",
+            field="commits",
+            remedy=f"Have it approved first: POST /api/cases/{case.number}/evaluations; or promise nothing.",
+        )
+
+
+class StillToFollow(Refused):
+    """Corrective actions or follow-ups are open, so the case cannot be closed."""
+
+    def __init__(self, case: "Case", actions: int, follow_ups: int) -> None:
+        super().__init__(
+            f"Case {case.number} has {actions} open corrective actions and {follow_ups} open follow-ups.",
+            field="actions" if actions else "follow_ups",
+            remedy=f"Record them as done first: GET /api/cases/{case.number}/investigations and …/remedies list them.",
+        )
+
+
+EvaluationState = Literal["none", "undecided", "refused", "approved"]
+
+
 @dataclass(frozen=True, slots=True)
 class Dossier:
     """What else lies with a case and decides whether it may be answered or end; the default is: nothing.
@@ -185,6 +287,15 @@ class Dossier:
 
     open_parts: Sequence[str] = ()
     unanswered_parts: Sequence[str] = ()
+    is_under_investigation: bool = False
+    is_unexplained: bool = False
+    """Found not to be caused by us, without explanation and help (000 §18)."""
+    is_decided: bool = False
+    """Of a suggestion: whether it is adopted (002 七(四)2)."""
+    evaluation: EvaluationState = "none"
+    """Of what is asked outside the contract, the latest (000 §17)."""
+    open_actions: int = 0
+    open_follow_ups: int = 0
 
     def require_answerable(self, case: Case) -> None:
         """Raise what must be done before the requester is answered."""
@@ -195,6 +306,22 @@ class Dossier:
         """Raise what must be done before the case is resolved or closed."""
         if self.open_parts:
             raise PartsOpen(case, self.open_parts)
+        if self.is_under_investigation:
+            raise InvestigationOpen(case)
+        if self.is_unexplained:
+            raise NotExplained(case)
+        if case.type == "suggestion" and case.promised_at is not None and not self.is_decided:
+            raise NotDecided(case)
+
+    def require_approval(self, case: Case) -> None:
+        """Raise unless what the reply commits to outside the contract was approved."""
+        if self.evaluation != "approved":
+            raise NotApproved(case, self.evaluation)
+
+    def require_nothing_to_follow(self, case: Case) -> None:
+        """Raise what is still to be done after the end of the case."""
+        if self.open_actions or self.open_follow_ups:
+            raise StillToFollow(case, self.open_actions, self.open_follow_ups)
 
 
 NOTHING_ELSE = Dossier()
@@ -249,8 +376,11 @@ def reply(
     actor: Actor,
     now: datetime,
     dossier: Dossier = NOTHING_ELSE,
+    commits: bool = False,
 ) -> tuple[Case, CaseReplied]:
     """Record that the requester was answered, by whoever did it (I-06; 001 §13).
+
+    An answer that ``commits`` to something outside the contract needs an approved evaluation (I-12; 000 §17).
 
     Raises:
         NotInThisState: the case has ended.
@@ -259,6 +389,8 @@ def reply(
     """
     state = case.after("reply")
     dossier.require_answerable(case)
+    if commits:
+        dossier.require_approval(case)
     at = happened_at(case, replied_at, field="replied_at", now=now)
     changed = replace(case, state=state, replied_at=_first(case.replied_at, at))
     fact = CaseReplied(
@@ -302,11 +434,13 @@ def resolve(
     """
     state = case.after("resolve")
     actor.require_say(case, "resolve")
-    if case.type in ANSWERED_BEFORE_END and case.replied_at is None:
+    # Nobody is owed an answer to what two persons found to be untrue (002 七(二)).
+    owes_answer = case.type in ANSWERED_BEFORE_END and case.found_malicious_at is None
+    if owes_answer and case.replied_at is None:
         raise NotAnswered(case)
     dossier.require_endable(case)
     at = happened_at(case, resolved_at, field="resolved_at", now=now)
-    changed = replace(case, state=state, ended_at=at)
+    changed = replace(case, state=state, ended_at=at, pause=None)
     fact = CaseResolved(
         branch=case.branch, case_id=case.id, number=case.number, resolved_at=at, resolved_by=actor.person
     )
@@ -323,11 +457,207 @@ def withdraw(case: Case, *, withdrawn_at: datetime | None, actor: Actor, now: da
     state = case.after("withdraw")
     actor.require_say(case, "withdraw")
     at = happened_at(case, withdrawn_at, field="withdrawn_at", now=now)
-    changed = replace(case, state=state, ended_at=at)
+    changed = replace(case, state=state, ended_at=at, pause=None)
     fact = CaseWithdrawn(
         branch=case.branch, case_id=case.id, number=case.number, withdrawn_at=at, recorded_by=actor.person
     )
     return changed, fact
+
+
+def acknowledge(
+    case: Case, *, acknowledged_at: datetime | None, actor: Actor, now: datetime
+) -> tuple[Case, CaseAcknowledged]:
+    """Record that the requester was told that the matter came in and who answers for it (ISO 10002).
+
+    Raises:
+        NotInThisState, AlreadyAcknowledged: what stands against it.
+        Invalid: ``acknowledged_at`` is in the future or before the matter came in.
+    """
+    state = case.after("acknowledge")
+    if case.acknowledged_at is not None:
+        raise AlreadyAcknowledged(case)
+    at = happened_at(case, acknowledged_at, field="acknowledged_at", now=now)
+    changed = replace(case, state=state, acknowledged_at=at)
+    fact = CaseAcknowledged(
+        branch=case.branch, case_id=case.id, number=case.number, acknowledged_at=at, acknowledged_by=actor.person
+    )
+    return changed, fact
+
+
+def pause(
+    case: Case, *, reason: PauseReason, expected_until: datetime | None, actor: Actor, now: datetime
+) -> tuple[Case, CasePaused]:
+    """Let the work wait for somebody else; which clocks stand still meanwhile, the packs say.
+
+    Raises:
+        NotInThisState, NotYours: what stands against it.
+        Invalid: the answer is expected for a time that has passed.
+    """
+    state = case.after("pause")
+    actor.require_say(case, "pause")
+    if expected_until is not None and expected_until <= now:
+        raise Invalid(
+            "The answer is expected for a time that has passed.",
+            field="expected_until",
+            remedy="Give a time to come, or leave it out.",
+        )
+    changed = replace(case, state=state, pause=Pause(reason, now, expected_until))
+    fact = CasePaused(
+        branch=case.branch,
+        case_id=case.id,
+        number=case.number,
+        paused_at=now,
+        reason=reason,
+        expected_until=expected_until,
+        paused_by=actor.person,
+    )
+    return changed, fact
+
+
+def resume(case: Case, *, by: str, now: datetime) -> tuple[Case, CaseResumed]:
+    """Go on with the work: what it waited for is there, whoever sees it first.
+
+    Raises:
+        NotInThisState: it does not wait.
+    """
+    changed = replace(case, state=case.after("resume"), pause=None)
+    fact = CaseResumed(branch=case.branch, case_id=case.id, number=case.number, resumed_at=now, resumed_by=by)
+    return changed, fact
+
+
+def close(case: Case, *, actor: Actor, now: datetime, dossier: Dossier = NOTHING_ELSE) -> tuple[Case, CaseClosed]:
+    """Close a resolved case: nothing more is to follow.
+
+    Raises:
+        NotInThisState, NotYours: what stands against it.
+        Refused: the dossier lacks what the end needs.
+    """
+    state = case.after("close")
+    actor.require_say(case, "close")
+    dossier.require_endable(case)
+    dossier.require_nothing_to_follow(case)
+    fact = CaseClosed(branch=case.branch, case_id=case.id, number=case.number, closed_at=now, closed_by=actor.person)
+    return replace(case, state=state), fact
+
+
+def reopen(
+    case: Case, *, reason: ReopenReason, owner: str, department: str | None, by: str, now: datetime
+) -> tuple[Case, CaseReopened]:
+    """Take an ended case up again: the next run begins, unanswered; the caller keeps the run that ended (I-19).
+
+    Raises:
+        NotInThisState, MergedAway: the case has not ended, or goes on in another.
+    """
+    changed = replace(
+        case,
+        state=case.after("reopen"),
+        cycle=case.cycle + 1,
+        owner=owner,
+        department=department,
+        promised_at=None,
+        acknowledged_at=None,
+        replied_at=None,
+        plan_delivered_at=None,
+        found_malicious_at=None,
+        ended_at=None,
+    )
+    fact = CaseReopened(
+        branch=case.branch,
+        case_id=case.id,
+        number=case.number,
+        reopened_at=now,
+        cycle=changed.cycle,
+        reason=reason,
+        owner=owner,
+        department=department,
+        reopened_by=by,
+    )
+    return changed, fact
+
+
+def reclassify(
+    case: Case, *, type: CaseType, severity: Severity | None, actor: Actor, now: datetime
+) -> tuple[Case, CaseReclassified]:
+    """Correct the kind or the severity (I-02; 002 七(四)); malicious is no severity but a finding (I-03).
+
+    Raises:
+        NotInThisState, NotYours: what stands against it.
+        Invalid: nothing changes, or what is no complaint gets a severity.
+    """
+    case.after("reclassify")
+    actor.require_say(case, "reclassify")
+    new_severity = severity_of(type, severity)
+    if (type, new_severity) == (case.type, case.severity):
+        raise Invalid("The case is of this kind and severity already.", field="type", remedy="Give what it is instead.")
+    fact = CaseReclassified(
+        branch=case.branch,
+        case_id=case.id,
+        number=case.number,
+        reclassified_at=now,
+        received_at=case.received_at,
+        case_type=type,
+        severity=new_severity,
+        previous_type=case.type,
+        previous_severity=case.severity,
+        reclassified_by=actor.person,
+    )
+    return replace(case, type=type, severity=new_severity), fact
+
+
+def severity_of(type: CaseType, severity: Severity | None) -> Severity | None:
+    """The severity of a matter: a complaint is ordinary unless it is said to be major, others have none.
+
+    Raises:
+        Invalid: what is no complaint was given one.
+    """
+    if type == "complaint":
+        return severity or "ordinary"
+    if severity is not None:
+        raise Invalid(
+            "Only a complaint has a severity (002 七(二)).",
+            field="severity",
+            remedy="Leave it out, or register a complaint.",
+        )
+    return None
+
+
+def promise(
+    case: Case,
+    *,
+    promised_at: datetime,
+    requester_consented: bool,
+    due_at: datetime | None,
+    actor: Actor,
+    now: datetime,
+) -> tuple[Case, CasePromised]:
+    """Agree the reply time with the requester, or agree it anew (I-07; 002 七(三)).
+
+    ``due_at`` is the earliest running limit known of the policies; that and what was promised before may be undercut
+    freely, and passed with the requester's consent only.
+
+    Raises:
+        NotInThisState, NotYours, ConsentMissing: what stands against it.
+        Invalid: the promised time has passed.
+    """
+    case.after("promise")
+    actor.require_say(case, "promise")
+    if promised_at <= now:
+        raise Invalid(
+            "The promised time has passed.", field="promised_at", remedy="Give the time agreed with the requester."
+        )
+    limits = [limit for limit in (case.promised_at, due_at) if limit is not None]
+    if limits and promised_at > min(limits) and not requester_consented:
+        raise ConsentMissing(case, min(limits))
+    fact = CasePromised(
+        branch=case.branch,
+        case_id=case.id,
+        number=case.number,
+        agreed_at=now,
+        promised_at=promised_at,
+        requester_consented=requester_consented,
+        recorded_by=actor.person,
+    )
+    return replace(case, promised_at=promised_at), fact
 
 
 def happened_at(case: Case, given: datetime | None, *, field: str, now: datetime) -> datetime:

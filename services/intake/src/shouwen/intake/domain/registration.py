@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shouwen.contracts.case import CaseMarked, CaseRegistered, CaseType, Channel, ClientMention, Relation, Severity
-from shouwen.intake.domain.case import Case, past
+from shouwen.intake.domain.case import Case, past, severity_of
 from shouwen.runtime.errors import Invalid, Refused
 
 
@@ -80,12 +80,7 @@ def check(registration: Registration, *, now: datetime) -> Checked:
     Raises:
         Invalid: a field contradicts another, or a time cannot be.
     """
-    if registration.severity is not None and registration.type != "complaint":
-        raise Invalid(
-            "Only a complaint has a severity (002 七(二)).",
-            field="severity",
-            remedy="Leave it out, or register a complaint.",
-        )
+    severity = severity_of(registration.type, registration.severity)
     received_at = past(registration.received_at, field="received_at", now=now)
     if registration.promised_at is not None and registration.promised_at <= received_at:
         raise Invalid(
@@ -93,7 +88,6 @@ def check(registration: Registration, *, now: datetime) -> Checked:
             field="promised_at",
             remedy="Give the time agreed with the requester, later than received_at.",
         )
-    severity = (registration.severity or "ordinary") if registration.type == "complaint" else None
     return Checked(registration=registration, severity=severity, received_at=received_at, registered_at=now)
 
 
@@ -161,13 +155,13 @@ def register(
     return case, fact
 
 
-def refuse_service(registration: Registration, reason_code: str | None) -> None:
+def refuse_service(type: CaseType, reason_code: str | None) -> None:
     """Refuse the service request of a listed client; every other kind stays a duty (I-17; 002 六5).
 
     Raises:
         ClientBlacklisted: the client is listed for ``reason_code`` and asks for service.
     """
-    if reason_code is not None and registration.type == "service_request":
+    if reason_code is not None and type == "service_request":
         raise ClientBlacklisted(reason_code)
 
 

@@ -2,11 +2,14 @@
 
 from datetime import datetime
 
+from shouwen.contracts.case import CaseType, Severity
 from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain import case as life
-from shouwen.intake.domain.case import Case
-from shouwen.intake.handlers.shared import Once, actor_of, locked, unknown_owner, work_on
-from shouwen.intake.store import directory, dossier
+from shouwen.intake.domain.case import Case, PauseReason, ReopenReason
+from shouwen.intake.domain.registration import refuse_service
+from shouwen.intake.handlers.shared import Once, actor_of, claim, locked, person_of, record, unknown_owner, work_on
+from shouwen.intake.store import directory, dossier, facts, listed, runs
+from shouwen.intake.store.cases import Filed
 from shouwen.runtime.unit_of_work import Transaction
 
 
@@ -38,9 +41,10 @@ async def reply_case(
     replied_at: datetime | None,
     written: bool,
     note: bytes | None,
+    commits: bool = False,
     once: Once | None = None,
 ) -> Case:
-    """Record that the requester was answered.
+    """Record that the requester was answered; ``commits`` says that something outside the contract is promised.
 
     Raises:
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
@@ -49,7 +53,9 @@ async def reply_case(
     beside = await dossier.dossier(tx, (await locked(tx, number)).case.id)
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
-        return life.reply(case, replied_at=replied_at, written=written, actor=actor, now=tx.now, dossier=beside)
+        return life.reply(
+            case, replied_at=replied_at, written=written, actor=actor, now=tx.now, dossier=beside, commits=commits
+        )
 
     return await work_on(tx, number, "reply case", decide, note=note, once=once)
 
@@ -101,3 +107,174 @@ async def withdraw_case(
         return life.withdraw(case, withdrawn_at=withdrawn_at, actor=actor, now=tx.now)
 
     return await work_on(tx, number, "withdraw case", decide, note=note, once=once)
+
+
+async def acknowledge_case(
+    tx: Transaction, number: str, *, acknowledged_at: datetime | None, note: bytes | None, once: Once | None = None
+) -> Case:
+    """Record that the requester was told that the matter came in.
+
+    Raises:
+        NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
+    """
+    actor = actor_of(tx)
+
+    def decide(case: Case) -> tuple[Case, CaseEvent]:
+        return life.acknowledge(case, acknowledged_at=acknowledged_at, actor=actor, now=tx.now)
+
+    return await work_on(tx, number, "acknowledge case", decide, note=note, once=once)
+
+
+async def pause_case(
+    tx: Transaction,
+    number: str,
+    *,
+    reason: PauseReason,
+    expected_until: datetime | None,
+    note: bytes | None,
+    once: Once | None = None,
+) -> Case:
+    """Let the work wait for somebody else.
+
+    Raises:
+        NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
+    """
+    actor = actor_of(tx)
+
+    def decide(case: Case) -> tuple[Case, CaseEvent]:
+        return life.pause(case, reason=reason, expected_until=expected_until, actor=actor, now=tx.now)
+
+    return await work_on(tx, number, "pause case", decide, note=note, once=once)
+
+
+async def resume_case(tx: Transaction, number: str, *, note: bytes | None, once: Once | None = None) -> Case:
+    """Go on with the work.
+
+    Raises:
+        NoSuchCase, Forbidden, Refused: what stands against it.
+    """
+    by = person_of(tx).person
+
+    def decide(case: Case) -> tuple[Case, CaseEvent]:
+        return life.resume(case, by=by, now=tx.now)
+
+    return await work_on(tx, number, "resume case", decide, note=note, once=once)
+
+
+async def close_case(tx: Transaction, number: str, *, note: bytes | None, once: Once | None = None) -> Case:
+    """Close a resolved case.
+
+    Raises:
+        NoSuchCase, Forbidden, Refused: what stands against it.
+    """
+    actor = actor_of(tx)
+    beside = await dossier.dossier(tx, (await locked(tx, number)).case.id)
+
+    def decide(case: Case) -> tuple[Case, CaseEvent]:
+        return life.close(case, actor=actor, now=tx.now, dossier=beside)
+
+    return await work_on(tx, number, "close case", decide, note=note, once=once)
+
+
+async def reopen_case(
+    tx: Transaction,
+    number: str,
+    *,
+    reason: ReopenReason,
+    owner: str | None,
+    note: bytes | None,
+    once: Once | None = None,
+) -> Case:
+    """Take an ended case up again; whoever the requester turns to may do it (001 §13(一)).
+
+    Raises:
+        NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
+    """
+    filed = await locked(tx, number)
+    if once and not await claim(tx, filed.case, once):
+        return filed.case
+    return await take_up_again(tx, filed, reason=reason, owner=owner, by=person_of(tx).person, note=note)
+
+
+async def take_up_again(
+    tx: Transaction, filed: Filed, *, reason: ReopenReason, owner: str | None, by: str, note: bytes | None
+) -> Case:
+    """Begin the next run of a locked case that has ended, and keep the one that ended. Also for the event path.
+
+    Raises:
+        NotInThisState, MergedAway: the case has not ended, or goes on in another.
+        ParentEnded: the case is a part of one that has ended.
+        Invalid: the person responsible is not at work in the branch.
+    """
+    case = filed.case
+    is_known, department = await directory.active_person(tx, owner or case.owner, case.branch)
+    if not is_known:
+        raise unknown_owner()
+    changed, fact = life.reopen(
+        case,
+        reason=reason,
+        owner=owner or case.owner,
+        department=department if owner else case.department,
+        by=by,
+        now=tx.now,
+    )
+    await runs.add_run(tx, case, fact)
+    await record(tx, case, changed, fact, "reopen case", note=note)
+    return changed
+
+
+async def reclassify_case(
+    tx: Transaction,
+    number: str,
+    *,
+    type: CaseType,
+    severity: Severity | None,
+    note: bytes | None,
+    once: Once | None = None,
+) -> Case:
+    """Correct the kind or the severity of a case; its clocks follow.
+
+    Raises:
+        NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
+        ClientBlacklisted: it would become a service request of a client on the list of dishonest clients.
+    """
+    actor = actor_of(tx)
+    filed = await locked(tx, number)
+    identifier_hash = filed.protected.client_identifier_hash
+    entry = None if identifier_hash is None else await listed.listed_entry(tx, identifier_hash)
+
+    def decide(case: Case) -> tuple[Case, CaseEvent]:
+        refuse_service(type, entry[1] if entry else None)
+        return life.reclassify(case, type=type, severity=severity, actor=actor, now=tx.now)
+
+    return await work_on(tx, number, "reclassify case", decide, note=note, once=once)
+
+
+async def promise_case(
+    tx: Transaction,
+    number: str,
+    *,
+    promised_at: datetime,
+    requester_consented: bool,
+    note: bytes | None,
+    once: Once | None = None,
+) -> Case:
+    """Record the reply time agreed with the requester.
+
+    Raises:
+        NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
+    """
+    actor = actor_of(tx)
+    due_at = await facts.earliest_due(tx, (await locked(tx, number)).case.id)
+
+    def decide(case: Case) -> tuple[Case, CaseEvent]:
+        return life.promise(
+            case,
+            promised_at=promised_at,
+            requester_consented=requester_consented,
+            due_at=due_at,
+            actor=actor,
+            now=tx.now,
+        )
+
+    return await work_on(tx, number, "promise reply", decide, note=note, once=once)

@@ -67,7 +67,7 @@ async def register_case(
     client = protection.mention(registration.particulars)
     protected = Protected.of(registration.particulars, protection)
     listed = await _listed(tx, protected.client_identifier_hash)
-    entering.refuse_service(registration, listed[1] if listed else None)
+    entering.refuse_service(registration.type, listed[1] if listed else None)
 
     # From here to the commit this branch's other registrations wait: nothing slow may stand below.
     year = registration_year(tx.now, branch.time_zone)

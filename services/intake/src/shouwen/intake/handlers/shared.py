@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain.case import CLERKS, Actor, Case
-from shouwen.intake.store import cases, facts, requests
+from shouwen.intake.domain.custody import passing
+from shouwen.intake.store import cases, custody, facts, requests
 from shouwen.intake.store.cases import Filed
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
@@ -55,13 +56,39 @@ async def work_on(
     if once and not await claim(tx, case, once):
         return case
     changed, fact = decide(case)
-    with telemetry.continued(case.traceparent, name, case_id=str(case.id), branch=case.branch):
-        await cases.save_case(tx, changed)
-        await facts.add_fact(tx, tx.emit(fact), actor=person_of(tx).person, note=note)
+    await record(tx, case, changed, fact, name, note=note)
     return changed
 
 
+async def record(
+    tx: Transaction, before: Case, after: Case, fact: CaseEvent, name: str, *, note: bytes | None = None
+) -> None:
+    """Keep what a command made of a locked case, and tell it inside the case's own trace.
+
+    The chain of custody follows by itself. On the event path the fact has no actor.
+    """
+    with telemetry.continued(before.traceparent, name, case_id=str(before.id), branch=before.branch):
+        await cases.save_case(tx, after)
+        passed = passing(before, after, fact, now=tx.now)
+        if passed is not None:
+            await custody.pass_on(tx, after, passed)
+        actor = None if tx.principal is None else tx.principal.person
+        await facts.add_fact(tx, tx.emit(fact), actor=actor, note=note)
+
+
+async def tell(tx: Transaction, case: Case, name: str, fact: CaseEvent, *, note: bytes | None = None) -> None:
+    """Emit a fact about work beside the case's own life cycle, and keep it, inside the case's own trace."""
+    person = None if tx.principal is None else tx.principal.person
+    with telemetry.continued(case.traceparent, name, case_id=str(case.id), branch=case.branch):
+        await facts.add_fact(tx, tx.emit(fact), actor=person, note=note)
+
+
 async def locked(tx: Transaction, number: str) -> Filed:
+    """A case for a command of a person: held until the end of the transaction.
+
+    Raises:
+        Forbidden, NoSuchCase: the caller does not work on cases, or not on this one.
+    """
     person_of(tx).require_role(*CLERKS)
     filed = await cases.lock_case_by_number(tx, number)
     if filed is None:
@@ -97,10 +124,10 @@ def actor_of(tx: Transaction) -> Actor:
     return Actor(person=principal.person, roles=principal.roles, branches=principal.branches)
 
 
-def unknown_owner() -> Invalid:
-    """The person named as responsible is not at work in the branch."""
+def unknown_owner(field: str = "owner") -> Invalid:
+    """The person named is not at work in the branch."""
     return Invalid(
         "The directory has no such active person in this branch.",
-        field="owner",
+        field=field,
         remedy="GET /api/directory lists the branch's persons.",
     )

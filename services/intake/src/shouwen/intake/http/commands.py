@@ -5,7 +5,9 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import Field
 
+from shouwen.contracts.case import CaseType, Severity
 from shouwen.contracts.event import Identifier, Instant
+from shouwen.intake.domain.case import PauseReason, ReopenReason
 from shouwen.intake.handlers import commands
 from shouwen.intake.http.fields import Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
 from shouwen.intake.store.protection import Protection
@@ -25,6 +27,9 @@ class ReplySent(Sent):
 
     text: Words | None = Field(None, description="What was answered")
     written: bool = Field(False, description="Whether in writing")
+    commits: bool = Field(
+        False, description="Whether it promises something outside the contract; that must have been approved (000 §17)"
+    )
     replied_at: Instant | None = Field(None, description="When; now unless given")
 
 
@@ -49,9 +54,70 @@ class WithdrawSent(Sent):
     withdrawn_at: Instant | None = Field(None, description="When; now unless given")
 
 
+class AcknowledgeSent(Sent):
+    """The requester was told that the matter came in, and who answers for it."""
+
+    note: Words | None = Field(None, description="What they were told")
+    acknowledged_at: Instant | None = Field(None, description="When; now unless given")
+
+
+class PauseSent(Sent):
+    """For whom the work waits."""
+
+    reason: PauseReason
+    expected_until: Instant | None = Field(None, description="Until when the answer is expected")
+    note: Words | None = Field(None, description="What was asked of them")
+
+
+class ResumeSent(Sent):
+    """The work goes on."""
+
+    note: Words | None = Field(None, description="What came in")
+
+
+class CloseSent(Sent):
+    """Nothing more is to follow."""
+
+    note: Words | None = None
+
+
+class ReopenSent(Sent):
+    """Why an ended case is taken up again."""
+
+    reason: ReopenReason
+    note: Words = Field(description="What the requester says, or what was wrong")
+    owner: Identifier | None = Field(None, description="Who is responsible now; unless given, who was before")
+
+
+class ReclassifySent(Sent):
+    """What the matter is instead of what it was registered as (I-02)."""
+
+    type: CaseType
+    severity: Severity | None = Field(None, description="Of a complaint: ordinary unless given; malicious is a finding")
+    note: Words | None = None
+
+
+class PromiseSent(Sent):
+    """The reply time agreed with the requester (I-07)."""
+
+    promised_at: Instant
+    requester_consented: bool = Field(
+        False, description="Whether the requester consented to a later time than is due or was promised before"
+    )
+    note: Words | None = None
+
+
+REFUSED: dict[int | str, dict[str, Any]] = {409: {"description": "The case's state does not allow it"}}
+
+
 def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
     """The routes of this room."""
-    refused: dict[int | str, dict[str, Any]] = {409: {"description": "The case's state does not allow it"}}
+    _add_work(router, work, protection)
+    _add_course(router, work, protection)
+
+
+def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+    refused = REFUSED
 
     @router.post("/cases/{number}/assign", tags=["commands"], responses=refused)
     async def assign_case(number: Number, body: AssignSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
@@ -68,7 +134,13 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         note = protection.encrypt(body.text)
         async with work.as_person(caller) as tx:
             case = await commands.reply_case(
-                tx, number, replied_at=body.replied_at, written=body.written, note=note, once=once
+                tx,
+                number,
+                replied_at=body.replied_at,
+                written=body.written,
+                note=note,
+                commits=body.commits,
+                once=once,
             )
         return WorkedAnswer.of(case)
 
@@ -99,4 +171,86 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         note = protection.encrypt(body.reason)
         async with work.as_person(caller) as tx:
             case = await commands.withdraw_case(tx, number, withdrawn_at=body.withdrawn_at, note=note, once=once)
+        return WorkedAnswer.of(case)
+
+
+def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+    @router.post("/cases/{number}/acknowledge", tags=["commands"], responses=REFUSED)
+    async def acknowledge_case(
+        number: Number, body: AcknowledgeSent, caller: Caller, key: OptionalKey = None
+    ) -> WorkedAnswer:
+        """Record that the requester was told that the matter came in."""
+        once = once_of(protection, key, f"acknowledge {number}", body) if key else None
+        note = protection.encrypt(body.note)
+        async with work.as_person(caller) as tx:
+            case = await commands.acknowledge_case(
+                tx, number, acknowledged_at=body.acknowledged_at, note=note, once=once
+            )
+        return WorkedAnswer.of(case)
+
+    @router.post("/cases/{number}/pause", tags=["commands"], responses=REFUSED)
+    async def pause_case(number: Number, body: PauseSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
+        """Wait for the requester or a third party; the packs say which clocks stand still meanwhile."""
+        once = once_of(protection, key, f"pause {number}", body) if key else None
+        note = protection.encrypt(body.note)
+        async with work.as_person(caller) as tx:
+            case = await commands.pause_case(
+                tx, number, reason=body.reason, expected_until=body.expected_until, note=note, once=once
+            )
+        return WorkedAnswer.of(case)
+
+    @router.post("/cases/{number}/resume", tags=["commands"], responses=REFUSED)
+    async def resume_case(number: Number, body: ResumeSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
+        """Go on with the work."""
+        once = once_of(protection, key, f"resume {number}", body) if key else None
+        note = protection.encrypt(body.note)
+        async with work.as_person(caller) as tx:
+            case = await commands.resume_case(tx, number, note=note, once=once)
+        return WorkedAnswer.of(case)
+
+    @router.post("/cases/{number}/close", tags=["commands"], responses=REFUSED)
+    async def close_case(number: Number, body: CloseSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
+        """Close a resolved case: nothing more is to follow."""
+        once = once_of(protection, key, f"close {number}", body) if key else None
+        note = protection.encrypt(body.note)
+        async with work.as_person(caller) as tx:
+            case = await commands.close_case(tx, number, note=note, once=once)
+        return WorkedAnswer.of(case)
+
+    @router.post("/cases/{number}/reopen", tags=["commands"], responses=REFUSED)
+    async def reopen_case(number: Number, body: ReopenSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
+        """Take an ended case up again; its first run is kept, and the next must be answered anew."""
+        once = once_of(protection, key, f"reopen {number}", body) if key else None
+        note = protection.encrypt(body.note)
+        async with work.as_person(caller) as tx:
+            case = await commands.reopen_case(tx, number, reason=body.reason, owner=body.owner, note=note, once=once)
+        return WorkedAnswer.of(case)
+
+    @router.post("/cases/{number}/reclassify", tags=["commands"], responses=REFUSED)
+    async def reclassify_case(
+        number: Number, body: ReclassifySent, caller: Caller, key: OptionalKey = None
+    ) -> WorkedAnswer:
+        """Correct the kind or severity; the clocks follow."""
+        once = once_of(protection, key, f"reclassify {number}", body) if key else None
+        note = protection.encrypt(body.note)
+        async with work.as_person(caller) as tx:
+            case = await commands.reclassify_case(
+                tx, number, type=body.type, severity=body.severity, note=note, once=once
+            )
+        return WorkedAnswer.of(case)
+
+    @router.post("/cases/{number}/promise", tags=["commands"], responses=REFUSED)
+    async def promise_case(number: Number, body: PromiseSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
+        """Record the reply time agreed with the requester; later than is due only with their consent."""
+        once = once_of(protection, key, f"promise {number}", body) if key else None
+        note = protection.encrypt(body.note)
+        async with work.as_person(caller) as tx:
+            case = await commands.promise_case(
+                tx,
+                number,
+                promised_at=body.promised_at,
+                requester_consented=body.requester_consented,
+                note=note,
+                once=once,
+            )
         return WorkedAnswer.of(case)

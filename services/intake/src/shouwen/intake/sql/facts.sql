@@ -23,6 +23,18 @@ SELECT at, event_id, source, type, details::text AS details, traceparent FROM (
 WHERE $2::timestamptz IS NULL OR (at, event_id) > ($2, $3::text)
 ORDER BY at, event_id LIMIT $4;
 
+-- name: earliest_due
+-- The earliest limit that the policies set and that still runs for a case, as sla told it. A promise is none of them.
+SELECT min(due_at) FROM (
+    SELECT DISTINCT ON (details ->> 'clock_id') type, (details ->> 'due_at')::timestamptz AS due_at FROM heard_fact
+    WHERE case_id = $1 AND details ->> 'target' <> 'promise' AND type IN (
+        'clock.started.v1', 'clock.resumed.v1', 'clock.recalculated.v1', 'clock.met.v1', 'clock.cancelled.v1'
+    )
+    -- What is told of one instant: its end counts.
+    ORDER BY details ->> 'clock_id', at DESC, type IN ('clock.met.v1', 'clock.cancelled.v1') DESC, event_id DESC
+) AS clock
+WHERE type NOT IN ('clock.met.v1', 'clock.cancelled.v1');
+
 -- name: add_look
 -- A look at unmasked personal data.
 INSERT INTO look (at, person, case_id, branch, fields, trace_id) VALUES ($1, $2, $3, $4, $5, $6);

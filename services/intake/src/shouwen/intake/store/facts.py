@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from shouwen.contracts.casework import CaseEvent
@@ -102,6 +102,11 @@ async def timeline_page(
         )
         for row in rows
     ]
+
+
+async def earliest_due(tx: Transaction, case_id: UUID) -> datetime | None:
+    """The earliest limit of a policy that runs for the case, as far as sla told of one."""
+    return cast("datetime | None", await tx.fetch_value(QUERIES.earliest_due, case_id))
 
 
 def _json(values: Mapping[str, object]) -> str:

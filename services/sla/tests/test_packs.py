@@ -33,7 +33,7 @@ def shipped() -> dict[tuple[str, str, str], Target]:
     }
 
 
-@pytest.mark.req("S-02", "S-03", "S-04", "S-05", "S-06", "S-07", "S-08", "S-09", "S-10", "S-11", "S-12")
+@pytest.mark.req("S-02", "S-03", "S-04", "S-05", "S-06", "S-07", "S-08", "S-09", "S-10", "S-11", "S-12", "S-13")
 @pytest.mark.parametrize(
     ("pack", "policy", "target", "limit", "unit", "clause"),
     [
@@ -54,6 +54,8 @@ def shipped() -> dict[tuple[str, str, str], Target]:
         ("insurer-head-office", "inquiry", "phone_answer", 1, "working_days", "003 §6(五)4"),
         ("insurer-head-office", "feedback", "reply", 5, "working_days", "003 §11(一)"),
         ("insurer-head-office", "claim", "first_review", 48, "calendar_hours", "003 管理服务标准二1"),
+        ("labour-dispatch", "employment", "contract_signing", 0, "calendar_days", "004 三(一)2"),
+        ("hr-licence", "suggestion", "digest", 7, "calendar_days", "002 七(四)2"),
     ],
 )
 def test_each_limit_of_the_regulations_ships_with_its_clause(
@@ -61,6 +63,55 @@ def test_each_limit_of_the_regulations_ships_with_its_clause(
 ) -> None:
     found = shipped()[pack, policy, target]
     assert (found.limit, found.unit, found.clause_text) == (limit, unit, clause)
+
+
+@pytest.mark.req("S-02", "S-07", "S-13", "I-07")
+@pytest.mark.parametrize(
+    ("pack", "policy", "target", "clause"),
+    [
+        ("labour-dispatch", "payroll", "wage_payment", "004 三(三)"),
+        ("hr-licence", "complaint", "promise", "002 七(三)2"),
+        ("hr-licence", "suggestion", "decision", "002 七(四)2"),
+        ("insurer-head-office", "inquiry", "promise", "003 §6(五)4"),
+    ],
+)
+def test_what_is_agreed_has_no_limit_of_its_own(pack: str, policy: str, target: str, clause: str) -> None:
+    found = shipped()[pack, policy, target]
+    assert (found.is_agreed, found.limit, found.clause_text) == (True, 0, clause)
+
+
+@pytest.mark.req("S-08", "S-14", "V-04")
+@pytest.mark.parametrize(
+    ("pack", "policy", "target", "clause"),
+    [
+        ("labour-dispatch", "staff_change", "settlement_sheet", "004 二(二)1"),
+        ("labour-dispatch", "insurance_claim", "payment", "004 二(二)2"),
+        ("labour-dispatch", "recruitment", "candidates", "004 二(二)6"),
+        ("labour-dispatch", "audit_data", "provision", "004 二(二)7"),
+        ("hr-licence", "vetting", "judicial_referral", "002 六5"),
+        ("insurer-head-office", "urgent", "immediate_response", "003 管理服务标准一1"),
+    ],
+)
+def test_a_duty_without_a_figure_ships_with_a_limit_of_our_own(
+    pack: str, policy: str, target: str, clause: str
+) -> None:
+    found = shipped()[pack, policy, target]
+    assert (found.basis, found.clause_text) == ("suite_default", f"suite default ({clause})")
+
+
+def test_every_matter_of_a_case_pauses_resumes_ends_and_reopens_as_cases_do() -> None:
+    of_cases = [
+        target for target in shipped().values() if any(when.event == "case.registered.v1" for when in target.applies)
+    ]
+    assert of_cases
+    for target in of_cases:
+        assert {when.event for when in target.cancel} == {
+            "case.withdrawn.v1",
+            "case.merged.v1",
+            "case.found_malicious.v1",
+        }
+        assert "case.resolved.v1" in {when.event for when in target.stop}
+        assert [when.event for when in target.reopen] == ["case.reopened.v1"]
 
 
 def test_a_limit_of_our_own_is_never_shown_as_a_clause() -> None:
@@ -138,6 +189,30 @@ def test_a_good_pack_is_read() -> None:
             "policies.complaint.targets.resolution.pausable",
             "statutory",
         ),
+        (
+            (16, "        clause: c\n        statutory: true\n        extension: {role: manager}"),
+            18,
+            "policies.complaint.targets.resolution.extension",
+            "never extended",
+        ),
+        (
+            (16, "        clause: c\n        pausable: [{reason: awaiting_requester, at_most: 5}]"),
+            17,
+            "policies.complaint.targets.resolution.pausable.0",
+            "together",
+        ),
+        (
+            (16, "        clause: c\n        later: with_consent"),
+            17,
+            "policies.complaint.targets.resolution.later",
+            "agreed time",
+        ),
+        (
+            (8, "    stop: case.resolved.v1\n    pause: {event: case.paused.v1, at: paused_at, until: soon}"),
+            9,
+            "policies.complaint.pause.until",
+            "expected_until",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_file_line_field_and_remedy(
@@ -159,6 +234,15 @@ def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(BadPack) as refused:
         read_pack(bad)
     assert len(refused.value.problems) == 2
+
+
+def test_a_short_text_that_stands_for_an_endless_one_is_refused() -> None:
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)
+    )
+    with pytest.raises(BadPack) as refused:
+        read_pack(bomb)
+    assert "fields" in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: b: c", "\x00", "pack: [", "!!python/object:os.system {}", "1"])

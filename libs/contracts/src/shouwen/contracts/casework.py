@@ -175,6 +175,18 @@ class SuggestionDecided(CaseFact):
     decided_by: Identifier
 
 
+class SuggestionDigested(CaseFact):
+    """A suggestion went to the department it is for, in the weekly digest (002 七(四)2).
+
+    Emitted by intake. Heard by sla (stops digest).
+    """
+
+    event_type: ClassVar[str] = "case.digested.v1"
+
+    digested_at: Instant
+    department: Identifier
+
+
 class SurveyInvited(CaseFact):
     """The requester of an ended case was asked how satisfied they are (001 §21).
 
@@ -226,6 +238,19 @@ class AttachmentAdded(CaseFact):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the content as it came in")
 
 
+class CaseErased(CaseFact):
+    """The words about a person were taken out of a case for good; its history stays (I-18).
+
+    Whoever keeps words of this case for the client or requester has to forget them too. Emitted by intake. Heard by
+    nobody in the suite yet.
+    """
+
+    event_type: ClassVar[str] = "case.erased.v1"
+
+    whose: Literal["client", "requester"]
+    erased_at: Instant
+
+
 CaseEvent = (
     CaseLifeEvent
     | HandoverOffered
@@ -240,8 +265,10 @@ CaseEvent = (
     | EvaluationRequested
     | EvaluationDecided
     | SuggestionDecided
+    | SuggestionDigested
     | SurveyInvited
     | SurveyAnswered
     | RequesterWrote
     | AttachmentAdded
+    | CaseErased
 )

@@ -42,7 +42,7 @@ STREAMS: tuple[Stream, ...] = (
         "client, list entry or case id",
         _members(client.ClientEvent),
         "review",
-        ("intake",),
+        ("intake", "sla"),
     ),
     Stream("message.v1", "Messages to people", "message id", _members(message.MessageEvent), "notify", ("intake",)),
     Stream(

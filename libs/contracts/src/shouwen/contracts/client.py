@@ -64,6 +64,46 @@ class ClientDelisted(ListFact):
     confirmed_by: Identifier
 
 
+class ForgeryConfirmed(Event):
+    """A second person confirmed that what a client gave is forged (002 六5); a serious case goes to the judiciary.
+
+    Emitted by review. Heard by sla (starts the clock of the judicial referral, if it is serious).
+    """
+
+    event_type: ClassVar[str] = "client.forgery_confirmed.v1"
+    stream: ClassVar[str] = "client.v1"
+    aggregate: ClassVar[str] = "client"
+
+    client_id: UUID
+    confirmed_at: Instant
+    serious: bool = Field(description="Whether it may be a crime, which has to be reported to the judiciary")
+    proposed_by: Identifier
+    confirmed_by: Identifier
+
+    @property
+    def key(self) -> str:
+        return str(self.client_id)
+
+
+class ClientReferred(Event):
+    """A forgery was reported to the judiciary (002 六5).
+
+    Emitted by review. Heard by sla (stops the referral's clock).
+    """
+
+    event_type: ClassVar[str] = "client.referred.v1"
+    stream: ClassVar[str] = "client.v1"
+    aggregate: ClassVar[str] = "client"
+
+    client_id: UUID
+    referred_at: Instant
+    referred_by: Identifier
+
+    @property
+    def key(self) -> str:
+        return str(self.client_id)
+
+
 class Hit(BaseModel):
     """A list entry that a screened name or identifier matches."""
 
@@ -93,4 +133,4 @@ class ClientScreened(Event):
         return str(self.case_id)
 
 
-ClientEvent = ClientRegistered | ClientBlacklisted | ClientDelisted | ClientScreened
+ClientEvent = ClientRegistered | ClientBlacklisted | ClientDelisted | ClientScreened | ForgeryConfirmed | ClientReferred

@@ -1,6 +1,6 @@
 """Facts about a clock: one running target of one subject. Stream ``clock.v1``, all emitted by sla."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,12 +11,18 @@ ClockState = Literal["scheduled", "running", "paused", "completed", "cancelled"]
 
 
 class Responsible(BaseModel):
-    """Who answers for a clock at the moment of the event; empty parts are not known to sla."""
+    """Who answers for a clock at the moment of the event; empty parts are not known to sla.
+
+    While the owner is away and stood in for, the owner answers first and the delegate second (003 §10(二)3).
+    """
 
     model_config = ConfigDict(frozen=True)
 
     owner: Identifier | None = None
     department: Identifier | None = None
+    delegate: Annotated[
+        Identifier | None, Field(description="Who stood in for the owner when it happened: answers second")
+    ] = None
 
 
 class ClockFact(Event):
@@ -56,6 +62,7 @@ class ClockPaused(ClockFact):
 
     paused_at: Instant
     reason: Identifier
+    until: Annotated[Instant | None, Field(description="When it resumes by itself, unless it is resumed before")] = None
 
 
 class ClockResumed(ClockFact):
@@ -84,6 +91,10 @@ class ClockBreached(ClockFact):
 
     due_at: Instant
     late_seconds: float = Field(0, ge=0, description="How long after due_at this was noticed")
+    told_with: Annotated[
+        UUID | None,
+        Field(description="The clock whose breach tells people of this one too: the matter was registered late"),
+    ] = None
 
 
 class EscalationRaised(ClockFact):
@@ -96,6 +107,7 @@ class EscalationRaised(ClockFact):
     role: Identifier
     fired_for: Instant
     late_seconds: float = Field(0, ge=0)
+    also: tuple[UUID, ...] = Field((), description="Other clocks of the subject that this one tells the role of too")
 
 
 class ClockMet(ClockFact):
@@ -117,8 +129,27 @@ class ClockCancelled(ClockFact):
     reason: Identifier
 
 
+class ClockExtended(ClockFact):
+    """More time was approved before the deadline, and the requester was told so.
+
+    Emitted by sla. Heard by intake (timeline).
+    """
+
+    event_type: ClassVar[str] = "clock.extended.v1"
+
+    extended_at: Instant
+    previous_due_at: Instant
+    due_at: Instant
+    reason: Identifier
+    approved_by: Identifier
+    requester_informed_at: Instant
+
+
 class ClockRecalculated(ClockFact):
-    """The deadline moved, because a calendar or a fact changed. Emitted by sla. Heard by intake (timeline)."""
+    """The deadline moved, because a calendar or a fact changed.
+
+    Emitted by sla. Heard by intake (timeline), notify (tells the owner).
+    """
 
     event_type: ClassVar[str] = "clock.recalculated.v1"
 
@@ -138,4 +169,5 @@ ClockEvent = (
     | ClockMet
     | ClockCancelled
     | ClockRecalculated
+    | ClockExtended
 )

@@ -5,7 +5,7 @@ is the publisher's name for the matter, and the facts that start and stop a cloc
 belongs in them: name people by the publisher's reference.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -29,7 +29,7 @@ class GroupFact(Event):
 class EmploymentStarted(GroupFact):
     """A dispatched employee began to work (004 三(一)(二)).
 
-    Heard by sla (starts the clock of social-insurance registration).
+    Heard by sla (starts the clocks of social-insurance registration and of the labour contract).
     """
 
     event_type: ClassVar[str] = "employment.started.v1"
@@ -46,6 +46,14 @@ class SocialInsuranceRegistered(GroupFact):
     event_type: ClassVar[str] = "social_insurance.registered.v1"
 
     registered_at: Instant
+
+
+class LabourContractSigned(GroupFact):
+    """The labour contract of a dispatched employee was signed (004 三(一)). Heard by sla (stops contract_signing)."""
+
+    event_type: ClassVar[str] = "labour_contract.signed.v1"
+
+    signed_at: Instant
 
 
 class InjuryReported(GroupFact):
@@ -147,21 +155,100 @@ class AcceptanceCompleted(GroupFact):
 
 
 class PayrollScheduled(GroupFact):
-    """Wages are to be paid on an agreed day each month (004 三(三)). Heard by sla (no pack times it yet)."""
+    """Wages are to be paid by an agreed day each month (004 三(三)). Heard by sla (a clock for each month).
+
+    Scheduled again, it takes the place of what was agreed before, from its first month on.
+    """
 
     event_type: ClassVar[str] = "payroll.scheduled.v1"
 
-    day_of_month: int = Field(ge=1, le=31)
+    day_of_month: int = Field(ge=1, le=31, description="In a shorter month its last day")
     first_month: Day = Field(description="Any day of the first month that is to be paid")
 
 
+class PayrollEnded(GroupFact):
+    """Wages are no longer to be paid after a month. Heard by sla (later months have no clock)."""
+
+    event_type: ClassVar[str] = "payroll.ended.v1"
+
+    last_month: Day = Field(description="Any day of the last month that is to be paid")
+
+
 class WagesPaid(GroupFact):
-    """The wages of a month were paid. Heard by sla (no pack times it yet)."""
+    """The wages of a month were paid. Heard by sla (stops the clock of that month)."""
 
     event_type: ClassVar[str] = "wages.paid.v1"
 
-    month: Day
+    month: Day = Field(description="Any day of the month on whose agreed day they were to be paid")
     paid_at: Instant
+
+
+class StaffChangeReported(GroupFact):
+    """An employee entered or left (004 二(二)1). Heard by sla (starts the clock of the settlement sheet)."""
+
+    event_type: ClassVar[str] = "staff_change.reported.v1"
+
+    reported_at: Instant
+    change: Literal["entry", "exit"]
+
+
+class StaffChangeSettled(GroupFact):
+    """The settlement sheet shows an entry or exit. Heard by sla (stops the clock of the settlement sheet)."""
+
+    event_type: ClassVar[str] = "staff_change.settled.v1"
+
+    settled_at: Instant
+
+
+class InsurancePapersReceived(GroupFact):
+    """The papers of an employee's insurance claim came in (004 二(二)2).
+
+    Heard by sla (starts the clock of the payment).
+    """
+
+    event_type: ClassVar[str] = "insurance_papers.received.v1"
+
+    received_at: Instant
+
+
+class InsuranceMoneyPaid(GroupFact):
+    """The money of an employee's insurance claim arrived. Heard by sla (stops the clock of the payment)."""
+
+    event_type: ClassVar[str] = "insurance_money.paid.v1"
+
+    paid_at: Instant
+
+
+class RecruitmentRequested(GroupFact):
+    """A client formally asked for staff (004 二(二)6). Heard by sla (starts the clock of the candidates)."""
+
+    event_type: ClassVar[str] = "recruitment.requested.v1"
+
+    requested_at: Instant
+
+
+class RecruitmentCandidatesPresented(GroupFact):
+    """Candidates were presented to the client. Heard by sla (stops the clock of the candidates)."""
+
+    event_type: ClassVar[str] = "recruitment.candidates_presented.v1"
+
+    presented_at: Instant
+
+
+class AuditDataRequested(GroupFact):
+    """A client asked for service data to check them (004 二(二)7). Heard by sla (starts the clock of the data)."""
+
+    event_type: ClassVar[str] = "audit_data.requested.v1"
+
+    requested_at: Instant
+
+
+class AuditDataProvided(GroupFact):
+    """The data asked for were provided. Heard by sla (stops the clock of the data)."""
+
+    event_type: ClassVar[str] = "audit_data.provided.v1"
+
+    provided_at: Instant
 
 
 GroupEvent = (
@@ -180,4 +267,14 @@ GroupEvent = (
     | AcceptanceCompleted
     | PayrollScheduled
     | WagesPaid
+    | LabourContractSigned
+    | PayrollEnded
+    | StaffChangeReported
+    | StaffChangeSettled
+    | InsurancePapersReceived
+    | InsuranceMoneyPaid
+    | RecruitmentRequested
+    | RecruitmentCandidatesPresented
+    | AuditDataRequested
+    | AuditDataProvided
 )

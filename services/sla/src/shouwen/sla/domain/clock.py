@@ -25,6 +25,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """More time that was approved: units of the target, and when the requester was told so."""
+
+    at: int
+    units: int
+    reason: str
+    by: str | None = None
+    informed_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Responsible:
     """Who answers for a subject at present, as far as the facts tell."""
 
@@ -37,7 +48,8 @@ class Clock:
     """What the facts say about one target of one subject in one cycle. All instants in microseconds.
 
     ``due_at`` is the deadline; while the clock is paused it is the one it would have if it resumed as soon as it
-    stopped (``deadline_stands`` is then false, unless it was breached before).
+    stopped (``deadline_stands`` is then false, unless it was breached before, or resumes by itself). Where a pause ends
+    by itself, ``state`` is the one it has afterwards; ``state_at`` tells it for an instant.
     """
 
     clock_id: UUID
@@ -57,6 +69,7 @@ class Clock:
     ended_at: int | None = None
     reason: str | None = None
     traceparent: str | None = None
+    extensions: tuple[Extension, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -68,6 +81,19 @@ class Clock:
         if not self.deadline_stands:
             return False
         return self.due_at < self.ended_at if self.ended_at is not None else self.due_at <= micros(now)
+
+    def state_at(self, now: datetime) -> ClockState:
+        """The state at an instant, also inside a pause that ends by itself."""
+        ends = self.pauses[-1].ends if self.state == "running" and self.pauses else None
+        return "paused" if ends is not None and ends > micros(now) else self.state
+
+    def wakes_at(self, now: datetime) -> int | None:
+        """When the clock changes without a fact and without firing: a pause ends by itself, or a month begins."""
+        if not self.is_open:
+            return None
+        if self.state_at(now) == "paused":
+            return self.pauses[-1].ends
+        return self.started_at if self.target.monthly is not None and self.started_at > micros(now) else None
 
     @property
     def breach_step(self) -> int:

@@ -35,36 +35,54 @@ class Courses:
         self._timetable = timetable
         self._of_day = lru_cache(maxsize=4000)(self._starting_on)
         units = {target.unit, *(escalation.unit for escalation in target.escalations)}
-        self._shifted = self._computed(0, None, ()) if units == {"calendar_hours"} and not target.due_field else None
+        self._shifted = self._computed(0, None, ()) if units == {"calendar_hours"} and not target.is_agreed else None
 
-    def of(self, started_at: int, agreed: int | None, pauses: Sequence[Pause]) -> Course:
+    def of(
+        self,
+        started_at: int,
+        agreed: int | None,
+        pauses: Sequence[Pause],
+        *,
+        agreed_at: int | None = None,
+        extended: int = 0,
+    ) -> Course:
         """The course of a clock.
 
         Args:
             started_at: when it starts.
             agreed: the deadline that the start event holds, for a target without a limit of its own.
             pauses: when it stands still, in order.
+            agreed_at: when that deadline was agreed; pauses before then do not move it.
+            extended: units that were added to the limit.
         """
-        if not pauses and agreed is None:
+        if not pauses and agreed is None and not extended:
             if self._shifted is not None:
                 return _shift(self._shifted, started_at)
             if self._target.unit in {"calendar_days", "working_days"}:
                 return self._of_day(self._timetable.date_of(started_at))
-        return self._computed(started_at, agreed, pauses)
+        return self._computed(started_at, agreed, pauses, agreed_at, extended)
 
     def _starting_on(self, day: date) -> Course:
         return self._computed(day_start(day, self._timetable.zone), None, ())
 
-    def _computed(self, started_at: int, agreed: int | None, pauses: Sequence[Pause]) -> Course:
+    def _computed(
+        self,
+        started_at: int,
+        agreed: int | None,
+        pauses: Sequence[Pause],
+        agreed_at: int | None = None,
+        extended: int = 0,
+    ) -> Course:
         target, timetable = self._target, self._timetable
+        limit = target.limit + extended
         if agreed is not None:
-            allowance = Allowance(ELAPSED, started_at, max(0, agreed - started_at))
+            allowance = Allowance(ELAPSED, started_at, _agreed_amount(started_at, agreed, agreed_at, pauses))
         else:
-            allowance = allow(target.limit, target.unit, started_at, timetable, rolls=target.rolls)
+            allowance = allow(limit, target.unit, started_at, timetable, rolls=target.rolls)
         due = allowance.used_up(allowance.amount, pauses)
         due_without_pause = allowance.used_up(allowance.amount, closed(pauses)) if due is None else due
         assert due_without_pause is not None
-        warnings = sorted(self._warnings(started_at, allowance, agreed))
+        warnings = sorted(self._warnings(started_at, allowance, limit, agreed))
         steps = [Step("at_risk", allowance.used_up(amount, pauses)) for amount in warnings]
         steps.append(Step("breached", due))
         steps.extend(self._escalations(due, pauses))
@@ -76,13 +94,13 @@ class Courses:
             provisional=target.unit.startswith("working") and timetable.is_provisional(started_at, due_without_pause),
         )
 
-    def _warnings(self, started_at: int, allowance: Allowance, agreed: int | None) -> Iterator[int]:
+    def _warnings(self, started_at: int, allowance: Allowance, limit: int, agreed: int | None) -> Iterator[int]:
         target = self._target
         for warning in target.warnings:
             if warning.percent is not None:
                 yield allowance.amount * warning.percent // 100
             elif warning.before is not None and agreed is None:
-                shorter = allow(target.limit - warning.before, target.unit, started_at, self._timetable)
+                shorter = allow(limit - warning.before, target.unit, started_at, self._timetable)
                 yield min(shorter.amount, allowance.amount)
 
     def _escalations(self, due: int | None, pauses: Sequence[Pause]) -> Iterator[Step]:
@@ -98,6 +116,14 @@ class Courses:
                 at = beyond.used_up(beyond.amount, pauses)
             latest = None if at is None else max(latest, at)
             yield Step("escalated", latest, escalation.level, escalation.role)
+
+
+def _agreed_amount(started_at: int, agreed: int, agreed_at: int | None, pauses: Sequence[Pause]) -> int:
+    """What counts until an agreed deadline: it was agreed with the pauses before in mind, so they do not move it."""
+    if agreed_at is None or agreed_at <= started_at:
+        return max(0, agreed - started_at)
+    counted = Allowance(ELAPSED, started_at, 0).counted(agreed_at, pauses)
+    return max(0, counted + agreed - agreed_at)
 
 
 def _shift(course: Course, by: int) -> Course:

@@ -48,7 +48,7 @@ def remaining(clock: Clock, segments: Iterable[Segment]) -> int:
 
 
 def _spans(clock: Clock, timetable: Timetable, starts: int, ends: int) -> Iterator[Segment]:
-    if not clock.target.unit.startswith("working") or clock.target.due_field is not None:
+    if not clock.target.unit.startswith("working") or clock.target.is_agreed:
         if starts < ends:
             yield Segment("elapsed", starts, ends, ends - starts)
         return

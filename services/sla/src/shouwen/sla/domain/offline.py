@@ -66,18 +66,20 @@ def explain_target(
     Raises:
         Invalid: the target's deadline comes from its start event and was not given.
     """
-    if target.due_field is not None and due is None:
+    if target.is_agreed and due is None:
         raise Invalid(
             f"{target.policy} {target.name} has no limit: its deadline is agreed.",
             field="due",
             remedy="Give --due with the agreed time.",
         )
     begun = When(_STARTED, "at")
-    alone = replace(target, applies=(begun,), start=(begun,), stop=(), pause=(), resume=(), cancel=())
+    alone = replace(target, applies=(begun,), start=(begun,), stop=(), pause=(), resume=(), cancel=(), reopen=())
+    if target.is_agreed:
+        alone = replace(alone, monthly=None, due_field="due", no_later_than=None)
     composition = Composition([replace(pack, targets=(alone,))], timetable)
     data = {"at": start.isoformat()}
-    if target.due_field is not None and due is not None:
-        data[target.due_field] = due.isoformat()
+    if due is not None:
+        data["due"] = due.isoformat()
     facts = [Fact("start", _STARTED, start, data)]
     for place, each in enumerate(instructions):
         told = {"at": each.at.isoformat(), "do": each.do, "reason": each.reason, "by": each.by}

@@ -18,6 +18,8 @@ PackName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Scalar = str | int | bool
 Basis = Literal["clause", "suite_default"]
 Running = Literal["keep", "move"]
+ReopenMode = Literal["resume", "new_cycle", "none"]
+LaterPromise = Literal["never", "with_consent"]
 LONGEST_LIMIT = 100_000
 """Above any real limit in any unit (69 days in minutes, 11 years in hours); keeps arithmetic in the calendar."""
 
@@ -45,7 +47,8 @@ class TriggerPart(_Part):
     when: dict[str, Scalar | list[Scalar] | FieldTest] = Field(
         default_factory=dict, description="Field: value, or list of values, or {present: …, not: …}; all must hold"
     )
-    reason: Name | None = Field(None, description="For a pause: why the clock stands still")
+    reason: Name | None = Field(None, description="For a pause or a cancellation: why; else the event's own reason")
+    until: str | None = Field(None, description="For a pause: the field that tells when it ends by itself")
 
 
 Trigger = Annotated[TriggerPart, BeforeValidator(_short_trigger)]
@@ -88,12 +91,59 @@ class EscalationPart(_Part):
     role: Name
 
 
+class PausePart(_Part):
+    """A reason for which a clock may stand still, and how long at most: all its pauses for this reason together."""
+
+    reason: Name
+    at_most: int | None = Field(None, ge=1, le=LONGEST_LIMIT, description="Then it resumes by itself")
+    unit: Unit | None = None
+
+    @model_validator(mode="after")
+    def _limit_has_a_unit(self) -> Self:
+        if (self.at_most is None) != (self.unit is None):
+            raise ValueError("give at_most and unit together, or neither")
+        return self
+
+
+def _short_reason(value: object) -> object:
+    return {"reason": value} if isinstance(value, str) else value
+
+
+PauseReason = Annotated[PausePart, BeforeValidator(_short_reason)]
+
+
+class ExtensionPart(_Part):
+    """Who may approve more time before the deadline, and how much."""
+
+    role: Name
+    most: int | None = Field(
+        None, ge=1, le=LONGEST_LIMIT, description="In the target's unit, all together; without it the limit again"
+    )
+
+
+class LimitPart(_Part):
+    """A limit and how it is counted."""
+
+    limit: int = Field(ge=0, le=LONGEST_LIMIT)
+    unit: Unit
+
+
+class MonthlyPart(_Part):
+    """A promise that comes round each month: from the month's first day to 24:00 of the agreed day."""
+
+    first: str = Field(description="The start event's field with a day of the first month")
+    day: str = Field(description="The start event's field with the day of the month; in a shorter month its last day")
+    month: str = Field(description="The stop event's field with a day of the month that it settles")
+
+
 class Defaults(_Part):
     """What the pack's targets have unless they say otherwise."""
 
     warn_at: list[WarningAt] = []
     escalate: list[EscalationPart] = []
-    pausable: list[Name] = []
+    pausable: list[PauseReason] = []
+    reopen_mode: ReopenMode = "resume"
+    extension: ExtensionPart | None = None
 
 
 class TargetPart(_Part):
@@ -105,6 +155,11 @@ class TargetPart(_Part):
     due: str | None = Field(
         None, description="Instead of a limit: the field of the start event that holds the deadline"
     )
+    no_later_than: LimitPart | None = Field(None, description="For due: an agreed time later than this does not count")
+    later: LaterPromise = Field(
+        "never", description="with_consent: a later time counts if the start event says requester_consented"
+    )
+    monthly: MonthlyPart | None = Field(None, description="Instead of a limit: due on an agreed day each month")
     rolls: Literal["next_working_day"] | None = Field(
         None, description="A period of calendar days that ends on a day off ends with the next working day"
     )
@@ -114,7 +169,14 @@ class TargetPart(_Part):
     warn_at: list[WarningAt] | None = None
     escalate: list[EscalationPart] | None = None
     statutory: bool = Field(False, description="A duty by law: never paused")
-    pausable: list[Name] | None = Field(None, description="Reasons for which it may pause; without it the pack's")
+    pausable: list[PauseReason] | None = Field(
+        None, description="Reasons for which it may pause; without it the pack's"
+    )
+    reopen_mode: ReopenMode | None = Field(
+        None,
+        description="When the matter is reopened: resume (the time in between does not count), new_cycle, or none",
+    )
+    extension: ExtensionPart | Literal["none"] | None = Field(None, description="Without it the pack's")
     basis: Basis = Field("clause", description="suite_default: the limit is ours, the clause gives none")
     clause: str = Field(min_length=1, description="Where it is written, as 004 三(六)")
 
@@ -128,6 +190,7 @@ class PolicyPart(_Part):
     pause: Triggers = []
     resume: Triggers = []
     cancel: Triggers = []
+    reopen: Triggers = []
     targets: dict[Name, TargetPart] = Field(min_length=1)
 
 
@@ -152,6 +215,7 @@ class When:
     at: str | None
     tests: tuple[tuple[str, Scalar | list[Scalar] | FieldTest], ...] = ()
     reason: str | None = None
+    until: str | None = None
 
     def holds(self, data: Mapping[str, Any]) -> bool:
         """Whether the event's fields meet the condition."""
@@ -185,6 +249,32 @@ class EscalationStep:
     unit: Unit
 
 
+@dataclass(frozen=True, slots=True)
+class PauseCap:
+    """How long a clock may stand still for a reason, all pauses together."""
+
+    reason: str
+    limit: int
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Extending:
+    """Who may approve more time, and how many units in all."""
+
+    role: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Monthly:
+    """The fields that tell the first month, the agreed day, and the month that a stop settles."""
+
+    first: str
+    day: str
+    month: str
+
+
 @dataclass(frozen=True)
 class Target:
     """One promise of one version of a pack."""
@@ -212,6 +302,18 @@ class Target:
     pausable: frozenset[str] = frozenset()
     statutory: bool = False
     title: str | None = None
+    reopen: tuple[When, ...] = ()
+    reopen_mode: ReopenMode = "resume"
+    caps: tuple[PauseCap, ...] = ()
+    extension: Extending | None = None
+    monthly: Monthly | None = None
+    no_later_than: tuple[int, Unit] | None = None
+    later: LaterPromise = "never"
+
+    @property
+    def is_agreed(self) -> bool:
+        """Whether the deadline is agreed for each clock, instead of counted from a limit."""
+        return self.due_field is not None or self.monthly is not None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -259,6 +361,7 @@ def _target(document: PackDocument, policy_name: str, policy: PolicyPart, name: 
     warnings = defaults.warn_at if part.warn_at is None else part.warn_at
     escalations = defaults.escalate if part.escalate is None else part.escalate
     pausable = defaults.pausable if part.pausable is None else part.pausable
+    pausable = [] if part.statutory else pausable
     return Target(
         pack=document.pack,
         version=document.version,
@@ -281,11 +384,32 @@ def _target(document: PackDocument, policy_name: str, policy: PolicyPart, name: 
         escalations=tuple(
             EscalationStep(level, each.role, each.after, each.unit) for level, each in enumerate(escalations, 1)
         ),
-        pausable=frozenset() if part.statutory else frozenset(pausable),
+        pausable=frozenset(each.reason for each in pausable),
         statutory=part.statutory,
         title=part.title,
+        reopen=_resolved(policy.reopen),
+        reopen_mode=_reopen_mode(part, defaults),
+        caps=tuple(PauseCap(each.reason, each.at_most, each.unit) for each in pausable if each.at_most and each.unit),
+        extension=_extending(part, defaults),
+        monthly=None if part.monthly is None else Monthly(part.monthly.first, part.monthly.day, part.monthly.month),
+        no_later_than=None if part.no_later_than is None else (part.no_later_than.limit, part.no_later_than.unit),
+        later=part.later,
     )
 
 
+def _reopen_mode(part: TargetPart, defaults: Defaults) -> ReopenMode:
+    mode = part.reopen_mode or defaults.reopen_mode
+    # The time in which a matter was closed would be a pause, which a duty by law does not know.
+    return "new_cycle" if part.statutory and mode == "resume" else mode
+
+
+def _extending(part: TargetPart, defaults: Defaults) -> Extending | None:
+    extension = defaults.extension if part.extension is None else part.extension
+    is_counted = part.due is None and part.monthly is None
+    if extension is None or extension == "none" or part.statutory or not is_counted or not part.limit:
+        return None
+    return Extending(extension.role, extension.most or part.limit)
+
+
 def _resolved(triggers: list[TriggerPart]) -> tuple[When, ...]:
-    return tuple(When(each.event, each.at, tuple(each.when.items()), each.reason) for each in triggers)
+    return tuple(When(each.event, each.at, tuple(each.when.items()), each.reason, each.until) for each in triggers)

@@ -78,6 +78,9 @@ def read_pack(text: str, *, file: str = "pack", event_types: EventTypes | None =
 _SEE_DOCS = "See docs/packs.md for the form of a pack."
 
 
+_TRIGGERS = ("start", "stop", "pause", "resume", "cancel", "reopen")
+
+
 class _Checker:
     """What the shape alone cannot tell: events exist, fields exist, limits and warnings make sense."""
 
@@ -90,7 +93,7 @@ class _Checker:
         """Note every mistake."""
         for policy_name, policy in document.policies.items():
             at: Path = ("policies", policy_name)
-            for kind in ("start", "stop", "pause", "resume", "cancel"):
+            for kind in _TRIGGERS:
                 self._triggers(getattr(policy, kind), (*at, kind))
             for name, target in policy.targets.items():
                 self._target(document, policy, target, (*at, "targets", name))
@@ -114,7 +117,7 @@ class _Checker:
                 )
                 for name, target in policy.targets.items()
             }
-            triggers = {kind: named(getattr(policy, kind)) for kind in ("start", "stop", "pause", "resume", "cancel")}
+            triggers = {kind: named(getattr(policy, kind)) for kind in _TRIGGERS}
             policies[policy_name] = policy.model_copy(update={**triggers, "targets": targets})
         return document.model_copy(update={"policies": policies})
 
@@ -127,9 +130,16 @@ class _Checker:
             self._add(at, "stop", "nothing ever meets this target", "Name the event that does, here or at the policy.")
         if target.due is not None:
             self._due(target, starts, at)
+        elif target.monthly is not None:
+            self._monthly(target, starts, [*policy.stop, *target.stop], at)
         elif target.limit is None or target.unit is None:
             missing = "limit" if target.limit is None else "unit"
-            self._add(at, missing, "has to be given", "Give limit and unit, or due: the field that holds the deadline.")
+            self._add(
+                at,
+                missing,
+                "has to be given",
+                "Give limit and unit, or due: the field that holds the deadline, or monthly.",
+            )
         elif target.limit == 0 and target.unit != "calendar_days":
             self._add(at, "limit", "0 leaves no time", "Only calendar_days may be 0: on the day of the start itself.")
         if target.rolls and target.unit != "calendar_days":
@@ -144,8 +154,28 @@ class _Checker:
                     f"{warning.before} {target.unit} before a limit of {target.limit} is at the start",
                     f"Give less than {target.limit}, or a percentage.",
                 )
+        self._keeps_promises(document, policy, target, at)
+
+    def _keeps_promises(self, document: PackDocument, policy: PolicyPart, target: TargetPart, at: Path) -> None:
         if target.statutory and target.pausable:
             self._add(at, "pausable", "a statutory target never pauses", "Remove pausable, or statutory.")
+        if target.statutory and target.extension not in (None, "none"):
+            self._add(at, "extension", "a statutory target is never extended", "Remove extension, or statutory.")
+        if target.statutory and target.reopen_mode == "resume":
+            self._add(
+                at, "reopen_mode", "resume would be a pause, which a statutory target has not", "Use new_cycle or none."
+            )
+        mode = target.reopen_mode or document.defaults.reopen_mode
+        if mode == "new_cycle" and policy.reopen and (target.due is not None or target.monthly is not None):
+            self._add(
+                at,
+                "reopen_mode",
+                "a new cycle has no agreed time",
+                "Use resume or none; the next agreement starts a cycle of its own.",
+            )
+        if target.due is None and (target.no_later_than is not None or target.later != "never"):
+            field = "later" if target.no_later_than is None else "no_later_than"
+            self._add(at, field, "is only for an agreed time", "Remove it, or give due.")
 
     def _due(self, target: TargetPart, starts: Sequence[TriggerPart], at: Path) -> None:
         if target.limit is not None or target.unit is not None:
@@ -160,6 +190,20 @@ class _Checker:
                     self._one_of(self._instants(start.event)),
                 )
 
+    def _monthly(
+        self, target: TargetPart, starts: Sequence[TriggerPart], stops: Sequence[TriggerPart], at: Path
+    ) -> None:
+        if target.limit is not None or target.unit is not None:
+            self._add(at, "monthly", "stands beside limit or unit", "Give either the limit with its unit, or monthly.")
+        assert target.monthly is not None
+        for name, triggers in (("first", starts), ("day", starts), ("month", stops)):
+            field = getattr(target.monthly, name)
+            for trigger in triggers:
+                known = self._event_types.get(trigger.event, {})
+                if known and (field not in known or (name != "day" and not known[field].is_instant)):
+                    choice = sorted(known) if name == "day" else self._instants(trigger.event)
+                    self._add(at, f"monthly.{name}", f"{trigger.event} has no such field {field}", self._one_of(choice))
+
     def _triggers(self, triggers: Sequence[TriggerPart], at: Path) -> None:
         for index, trigger in enumerate(triggers):
             path = (*at, index) if self._source.has((*at, index)) else at
@@ -172,6 +216,8 @@ class _Checker:
                 self._add(path, "at", f"{trigger.event} tells several times", self._one_of(instants))
             elif trigger.at is not None and trigger.at not in {*instants, EVENT_TIME}:
                 self._add(path, "at", f"{trigger.event} has no time named {trigger.at}", self._one_of(instants))
+            if trigger.until is not None and trigger.until not in instants:
+                self._add(path, "until", f"{trigger.event} has no time named {trigger.until}", self._one_of(instants))
             for name, test in trigger.when.items():
                 self._condition(trigger.event, fields, name, test, path)
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from shouwen.runtime.errors import FieldProblem, Invalid
 
 Path = tuple[str | int, ...]
+_MOST_FIELDS = 20_000
+"""Aliases let a short text stand for an endless document; no pack or schedule comes near this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class YamlText:
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             line, problem = _yaml_problem(error)
             raise BadFile([Mistake(file, line, "yaml", problem, "Correct the YAML.")]) from None
+        self._noted = 0
         if root is not None:
             self._note(root, ())
 
@@ -98,6 +101,10 @@ class YamlText:
         return self.mistake(shown, problem, remedy or _REMEDIES.get(error["type"], otherwise))
 
     def _note(self, node: yaml.Node, path: Path) -> None:
+        self._noted += 1
+        if self._noted > _MOST_FIELDS:
+            problem = f"The document has more than {_MOST_FIELDS} fields."
+            raise BadFile([Mistake(self.file, node.start_mark.line + 1, "yaml", problem, "Split it up.")])
         self._lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()

@@ -137,12 +137,13 @@ class Service:
             await self._until_it_works("preparing", step, deadline)
         self.relay = relay = Relay(self.name, self.settings, self.work)
         await self._until_it_works("starting the relay", relay.start, deadline)
-        if self.consumer is not None:
-            await self._until_it_works("joining Kafka", self.consumer.start, deadline)
         self._tasks.append(Supervised("observe", self._observe))
         self._tasks.append(Supervised("inbox", lambda: inbox.maintain_for_ever(self.work)))
+        # Before Kafka: after a crash the group waits for the dead member's session to end, and what is due does not.
         for task in self._tasks:
             task.start()
+        if self.consumer is not None:
+            await self._until_it_works("joining Kafka", self.consumer.start, deadline)
         self._phase = "running"
         _log.info("started", hears=list(self.subscriptions.streams))
 

@@ -2,10 +2,10 @@
 
 from shouwen.runtime.service import Service
 from shouwen.sla import gateways, http, subscribers
-from shouwen.sla.domain.policies import Policies
 from shouwen.sla.handlers import directory
+from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.settings import SlaSettings
-from shouwen.sla.ticker import Ticker
+from shouwen.sla.ticker import Recalculator, Ticker
 
 
 def create(settings: SlaSettings) -> Service:
@@ -14,18 +14,20 @@ def create(settings: SlaSettings) -> Service:
     Raises:
         BadPack: a shipped pack is not valid.
     """
-    policies = Policies(gateways.shipped_packs())
     service = Service("sla", settings)
+    rules = Rules(gateways.shipped_packs(), service.work)
 
     async def learn_directory() -> None:
         if settings.directory_file is None:
             return
         async with service.work.as_worker() as tx:
+            policies = await rules.held(tx)
             await directory.learn_directory_file(gateways.branches_of(settings.directory_file), tx, policies)
 
     service.prepares(learn_directory)
-    service.hears(subscribers.subscriptions(policies))
-    service.serves(http.routes(service.work, policies))
+    service.hears(subscribers.subscriptions(rules))
+    service.serves(http.routes(service.work, rules))
     ticker = Ticker(service.work, interval=settings.ticker_interval, batch=settings.ticker_batch)
     service.runs("ticker", ticker.run)
+    service.runs("recalculator", Recalculator(service.work, rules, interval=settings.ticker_interval).run)
     return service

@@ -2,25 +2,32 @@
 
 from collections.abc import Sequence
 
+from shouwen.contracts.client import ClientReferred, ForgeryConfirmed
 from shouwen.contracts.directory import BranchDescribed
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.runtime.subscriptions import Subscriptions
 from shouwen.runtime.unit_of_work import Transaction
-from shouwen.sla.domain.policies import Policies
 from shouwen.sla.handlers import directory, hearing
+from shouwen.sla.handlers.rules import Rules
 
 
-def subscriptions(policies: Policies) -> Subscriptions:
-    """The directory, one branch at a time; cases and other systems' facts, in whole batches."""
+def subscriptions(rules: Rules) -> Subscriptions:
+    """The directory and clients, one at a time; cases and other systems' facts, in whole batches."""
 
     async def describe_branch(event: CloudEvent[BranchDescribed], tx: Transaction) -> None:
-        await directory.describe_branch(event, tx, policies)
+        await directory.describe_branch(event, tx, await rules.held(tx))
 
     async def hear(events: Sequence[CloudEvent[Event]], tx: Transaction) -> None:
-        await hearing.hear(events, tx, policies)
+        await hearing.hear(events, tx, await rules.held(tx))
+
+    async def hear_one(event: CloudEvent[Event], tx: Transaction) -> None:
+        await hearing.hear([event], tx, await rules.held(tx))
 
     heard = Subscriptions()
     heard.each(BranchDescribed, describe_branch)
     heard.batch("case.v1", hear)
     heard.batch("group.v1", hear)
+    # Of what review tells of clients, only these time anything; the rest is not kept a second time.
+    heard.each(ForgeryConfirmed, hear_one)
+    heard.each(ClientReferred, hear_one)
     return heard

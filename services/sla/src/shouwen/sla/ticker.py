@@ -10,6 +10,8 @@ from shouwen.runtime.errors import Transient
 from shouwen.runtime.failpoint import failpoint
 from shouwen.runtime.unit_of_work import UnitOfWork
 from shouwen.sla.handlers import clocks as firing
+from shouwen.sla.handlers.recalculation import recalculate
+from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.store import clocks
 from shouwen.sla.store.clocks import Fired
 
@@ -67,6 +69,38 @@ class Ticker:
         for each in fired:
             _observe(each)
         return len(fired)
+
+
+class Recalculator:
+    """Computes open clocks anew after the rules have changed, when the change takes effect. Any number may run.
+
+    Args:
+        work: opens the transactions.
+        rules: the rules in force.
+        interval: how often it looks for a change that another process made, or that takes effect now.
+    """
+
+    def __init__(self, work: UnitOfWork, rules: Rules, *, interval: timedelta) -> None:
+        self._work = work
+        self._rules = rules
+        self._interval = interval.total_seconds()
+
+    async def run(self) -> None:
+        """Look and compute for as long as the service runs; while the database is away, try again at each interval."""
+        while True:
+            try:
+                while await self.step():
+                    pass
+            except Transient as error:
+                _log.warning("recalculation waits for the database", exc_info=error)
+            await asyncio.sleep(self._interval)
+
+    async def step(self) -> bool:
+        """Compute one batch; False when nothing was left to do."""
+        async with self._work.as_worker() as tx:
+            done = await recalculate(tx, self._rules)
+            failpoint("recalculator.before_commit")
+        return done
 
 
 def _observe(fired: Fired) -> None:

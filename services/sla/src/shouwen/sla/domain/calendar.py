@@ -18,7 +18,8 @@ from shouwen.sla.domain.instant import MINUTE, day_start, local_date, micros, mo
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-HolidaySource = Literal["cn", "none"]
+HolidaySource = Literal["cn", "cn_without_makeup", "none"]
+"""Public holidays off and make-up workdays worked; the same without make-up workdays; neither."""
 _DAY_MINUTES = 24 * 60
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LONGEST_SEARCH_YEARS = 100
@@ -48,6 +49,9 @@ class Interval:
         if interval is None or interval.opens >= interval.closes:
             raise Invalid(f"{text!r} is not a time span", field="interval", remedy="Write it as 09:00-12:00")
         return interval
+
+    def __str__(self) -> str:
+        return f"{self.opens // 60:02}:{self.opens % 60:02}-{self.closes // 60:02}:{self.closes % 60:02}"
 
 
 def _minutes(text: str, whole: str) -> int:
@@ -109,8 +113,8 @@ class Schedule:
         if day in self.exceptions:
             return Day("exception", self.exceptions[day])
         weekly = self.week.get(WEEKDAYS[day.weekday()], ())
-        known = public.day(day) if self.holidays == "cn" else None
-        if known is None:
+        known = None if self.holidays == "none" else public.day(day)
+        if known is None or (known.kind == "makeup_workday" and self.holidays == "cn_without_makeup"):
             return Day("workday" if weekly else "weekend", weekly)
         if known.kind == "holiday":
             return Day("holiday", (), known.name)

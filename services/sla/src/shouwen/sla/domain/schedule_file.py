@@ -1,7 +1,8 @@
 """Reading a schedule's YAML: the working hours of a branch, in its own zone, with its own exceptions."""
 
+from collections import Counter
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -43,14 +44,19 @@ class ExceptionPart(_Part):
 class ScheduleDocument(_Part):
     """A schedule as its file holds it."""
 
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     week: dict[Weekday, Hours]
     holidays: HolidaySource = "cn"
     exceptions: tuple[ExceptionPart, ...] = ()
 
 
-def read_schedule(text: str, *, file: str = "schedule") -> Schedule:
-    """Read and check a schedule.
+def read_schedule(text: str, *, file: str = "schedule", time_zone: str = "Asia/Shanghai") -> Schedule:
+    """Read and check a schedule (YAML or JSON).
+
+    Args:
+        text: the document.
+        file: its name, for messages.
+        time_zone: its zone, if it names none.
 
     Raises:
         BadFile: with every mistake found.
@@ -60,11 +66,16 @@ def read_schedule(text: str, *, file: str = "schedule") -> Schedule:
         document = ScheduleDocument.model_validate(source.content)
     except ValidationError as error:
         raise BadFile([*source.mistakes, *source.validation_mistakes(error, {}, "Correct it.")]) from None
-    if source.mistakes:
-        raise BadFile(source.mistakes)
+    twice = [day for day, count in Counter(each.date for each in document.exceptions).items() if count > 1]
+    mistakes = [
+        source.mistake(("exceptions",), f"{day} stands twice", "Name each day once, with all its hours.")
+        for day in twice
+    ]
+    if found := [*source.mistakes, *mistakes]:
+        raise BadFile(found)
     try:
         return Schedule(
-            zone=ZoneInfo(document.time_zone),
+            zone=ZoneInfo(document.time_zone or time_zone),
             week=document.week,
             holidays=document.holidays,
             exceptions={each.date: each.intervals for each in document.exceptions},
@@ -74,3 +85,16 @@ def read_schedule(text: str, *, file: str = "schedule") -> Schedule:
         raise BadFile(
             [source.mistake((error.field or "week",), error.detail.rstrip("."), error.remedy or "")]
         ) from None
+
+
+def schedule_document(schedule: Schedule) -> dict[str, Any]:
+    """A schedule as JSON, in the form of its file."""
+    return {
+        "time_zone": schedule.zone.key,
+        "week": {day: [str(each) for each in intervals] for day, intervals in schedule.week.items()},
+        "holidays": schedule.holidays,
+        "exceptions": [
+            {"date": str(day), "intervals": [str(each) for each in intervals]}
+            for day, intervals in sorted(schedule.exceptions.items())
+        ],
+    }

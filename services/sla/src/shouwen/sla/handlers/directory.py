@@ -6,7 +6,7 @@ from shouwen.contracts.directory import BranchDescribed
 from shouwen.contracts.event import CloudEvent
 from shouwen.runtime.unit_of_work import Transaction
 from shouwen.sla.domain.policies import Branch, Policies
-from shouwen.sla.store import branches
+from shouwen.sla.store import branches, recalculations
 
 
 async def describe_branch(event: CloudEvent[BranchDescribed], tx: Transaction, policies: Policies) -> None:
@@ -30,4 +30,8 @@ async def learn_directory_file(branches: Iterable[BranchDescribed], tx: Transact
 
 async def _learn(branch: BranchDescribed, tx: Transaction, policies: Policies, *, from_file: bool) -> None:
     policies.check(Branch(branch.branch, branch.time_zone, branch.packs))
+    before = await branches.get_branches(tx, [branch.branch])
     await branches.save_branch(tx, branch, from_file=from_file)
+    if before and before != await branches.get_branches(tx, [branch.branch]):
+        # Other packs or another zone: what runs under the old ones is ended or moved.
+        await recalculations.add_recalculation(tx, "directory", branch.branch)

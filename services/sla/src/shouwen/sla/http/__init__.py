@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 
 from shouwen.runtime.unit_of_work import UnitOfWork
-from shouwen.sla.domain.policies import Policies
-from shouwen.sla.http import clocks, packs
+from shouwen.sla.handlers.rules import Rules
+from shouwen.sla.http import calendars, clocks, packs
 
 
-def routes(work: UnitOfWork, policies: Policies) -> APIRouter:
+def routes(work: UnitOfWork, rules: Rules) -> APIRouter:
     """The routes of this service."""
     router = APIRouter(prefix="/api", tags=["sla"])
-    for room in (clocks, packs):
-        room.add_routes(router, work, policies)
+    for room in (clocks, packs, calendars):
+        room.add_routes(router, work, rules)
     return router

@@ -18,9 +18,9 @@ from shouwen.runtime.http import After, Limit, Page
 from shouwen.runtime.unit_of_work import UnitOfWork
 from shouwen.sla.domain.explanation import Segment
 from shouwen.sla.domain.instant import SECOND, moment
-from shouwen.sla.domain.policies import Policies
 from shouwen.sla.handlers import clocks
 from shouwen.sla.handlers.clocks import Explained
+from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.store.clocks import ClockFilter
 
 
@@ -78,7 +78,7 @@ class ClockDetail(ClockItem):
     firings: list[FiringItem]
 
 
-def add_routes(router: APIRouter, work: UnitOfWork, policies: Policies) -> None:
+def add_routes(router: APIRouter, work: UnitOfWork, rules: Rules) -> None:
     """Clocks: lists, and one with its explanation."""
 
     @router.get("/clocks")
@@ -104,6 +104,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, policies: Policies) -> None:
     @router.get("/clocks/{clock_id}")
     async def get_clock(clock_id: UUID, caller: Caller) -> ClockDetail:  # pyright: ignore[reportUnusedFunction]
         """One clock: why it is due when it is, and what it fires when."""
+        policies = await rules.current()
         async with work.as_person(caller) as tx:
             return _detail(await clocks.explain_clock(tx, clock_id, policies))
 

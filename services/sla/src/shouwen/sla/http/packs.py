@@ -12,7 +12,7 @@ from shouwen.runtime.unit_of_work import UnitOfWork
 from shouwen.sla.domain.allowance import Unit
 from shouwen.sla.domain.pack import Basis, Pack, Target
 from shouwen.sla.domain.pack_file import read_pack
-from shouwen.sla.domain.policies import Policies
+from shouwen.sla.handlers.rules import Rules
 
 
 class TargetItem(BaseModel):
@@ -47,14 +47,14 @@ class Validation(BaseModel):
     pack: PackItem
 
 
-def add_routes(router: APIRouter, work: UnitOfWork, policies: Policies) -> None:
+def add_routes(router: APIRouter, work: UnitOfWork, rules: Rules) -> None:
     """Packs: lists, and checks."""
 
     @router.get("/packs")
     async def list_packs(caller: Caller) -> Page[PackItem]:  # pyright: ignore[reportUnusedFunction]
         """The policy packs of this installation."""
         del caller  # any signed-in person may read the rules
-        return Page(items=[_pack(pack) for pack in policies.packs])
+        return Page(items=[_pack(pack) for pack in (await rules.current()).packs])
 
     @router.post("/packs/validate")
     async def validate_pack(  # pyright: ignore[reportUnusedFunction]

@@ -1,0 +1,8 @@
+-- name: published_packs
+-- Every published version of every pack.
+SELECT pack, version, branch, document, published_at FROM pack ORDER BY pack, version;
+
+-- name: add_pack
+-- A version of a pack.
+INSERT INTO pack (pack, version, branch, effective_from, document, revision, published_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING published_at;

@@ -160,6 +160,13 @@ class Case:
     """How many parts it was ever split into."""
     merged_into: UUID | None = None
     merged_into_number: str | None = None
+    delegates: tuple[str, ...] = ()
+    """Who stands in for the owner now: their delegate, that one's delegate, and so on; not stored with the case."""
+
+    @property
+    def delegate(self) -> str | None:
+        """Who stands in for the owner at present (003 §10(二)); the owner stays responsible."""
+        return self.delegates[-1] if self.delegates else None
 
     @property
     def is_open(self) -> bool:
@@ -339,9 +346,13 @@ class Actor:
         """Whether the actor directs the cases of others in the branch; a role counts in one's own branches only."""
         return branch in self.branches and not self.roles.isdisjoint(DIRECTORS)
 
+    def has_say(self, case: Case) -> bool:
+        """Whether the actor is responsible for the case, stands in for who is, or directs the cases of others."""
+        return self.person in {case.owner, *case.delegates} or self.directs(case.branch)
+
     def require_say(self, case: Case, command: Command) -> None:
-        """Raise NotYours unless the actor is responsible for the case or directs the cases of others."""
-        if self.person != case.owner and not self.directs(case.branch):
+        """Raise NotYours unless the actor has a say in the case."""
+        if not self.has_say(case):
             raise NotYours(case, command)
 
 

@@ -82,6 +82,16 @@ def changed(stored: Iterable[Entry], entries: Iterable[Entry]) -> tuple[Entry, .
     return tuple(entry for entry in entries if before.get(key_of(entry)) != entry)
 
 
+def gone(before: Iterable[PersonEntry], after: Iterable[PersonEntry]) -> list[str]:
+    """The persons who left, or went to another branch: they stand in for nobody there any more, and nobody for them."""
+    at_work = {entry.person: entry.branch for entry in before if entry.active}
+    return [
+        entry.person
+        for entry in after
+        if entry.person in at_work and (not entry.active or entry.branch != at_work[entry.person])
+    ]
+
+
 def left_to_file(stored: Sequence[Stored[Entry]], entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
     """What of the stored entries and of the file's the file may change: all that nobody else keeps up to date."""
     others = {key_of(each.entry) for each in stored if each.managed_by != "file"}

@@ -5,11 +5,11 @@ from shouwen.intake.domain.registration import Particulars
 
 
 def sees_unmasked(case: Case, actor: Actor) -> bool:
-    """Whether the actor needs the requester's and client's data: owner, registrar, or who directs the branch's work.
+    """Whether the actor needs the requester's and client's data: owner or who stands in, registrar, who directs.
 
     Group roles do not: they judge how a matter is handled, not whose it is.
     """
-    return actor.person in {case.owner, case.registrar} or actor.directs(case.branch)
+    return actor.person in {case.owner, *case.delegates, case.registrar} or actor.directs(case.branch)
 
 
 def fields_to_mask(particulars: Particulars) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from shouwen.contracts.directory import (
 )
 from shouwen.intake.domain import directory as rules
 from shouwen.intake.domain.directory import Branch, Changes, Department, Person, Stored
+from shouwen.intake.handlers import delegations
 from shouwen.intake.handlers.shared import person_of
 from shouwen.intake.store import directory
 from shouwen.intake.store.directory import Place
@@ -95,6 +96,7 @@ async def load_directory(tx: Transaction, file: DirectoryFile, *, protection: Pr
         await directory.save_branch(tx, Stored(branch, "file"))
     await directory.save_departments(tx, [Stored(each, "file") for each in changed.departments], protection)
     await directory.save_persons(tx, [Stored(each, "file") for each in changed.persons], protection)
+    await delegations.leave(tx, rules.gone(stored_persons, changed.persons))
     for entry in (*changed.branches, *changed.departments, *changed.persons):
         tx.emit(described(entry, protection))
     return changed
@@ -187,6 +189,7 @@ async def describe_persons(tx: Transaction, entries: Sequence[Stored[Person]], *
         raise EntriesRefused(found)
     told = rules.changed([each.entry for each in before], [each.entry for each in entries])
     await directory.save_persons(tx, entries, protection)
+    await delegations.leave(tx, rules.gone([each.entry for each in before], told))
     for entry in told:
         tx.emit(described(entry, protection))
     return Written.of(entries, before, told)
@@ -306,7 +309,7 @@ async def republish(tx: Transaction, *, protection: Protection) -> int:
     branches, departments, persons = await show_directory(tx, protection=protection)
     for entry in (*branches, *departments, *persons):
         tx.emit(described(entry, protection))
-    return len(branches) + len(departments) + len(persons)
+    return len(branches) + len(departments) + len(persons) + await delegations.republish(tx)
 
 
 def described(entry: Branch | Department | Person, protection: Protection) -> DirectoryFact:

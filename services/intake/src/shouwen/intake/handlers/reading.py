@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from shouwen.intake.domain.case import Actor, Case
 from shouwen.intake.domain.registration import Particulars
@@ -11,6 +12,7 @@ from shouwen.intake.handlers.shared import (
     NoSuchCase,
     actor_of,
     person_of,
+    with_delegates,
 )
 from shouwen.intake.handlers.surroundings import NONE, Surroundings, surroundings
 from shouwen.intake.store import cases, facts, listed, search
@@ -34,6 +36,7 @@ class Shown:
     notes: Sequence[tuple[Note, str]] = ()
     around: Surroundings = NONE
     next_due_at: datetime | None = None
+    erased: Sequence[Literal["client", "requester"]] = ()
 
 
 async def show_case(tx: Transaction, number: str, *, protection: Protection) -> Shown:
@@ -45,6 +48,7 @@ async def show_case(tx: Transaction, number: str, *, protection: Protection) -> 
     filed = await cases.case_by_number(tx, number)
     if filed is None:
         raise NoSuchCase
+    filed = await with_delegates(tx, filed)
     shown = _shown(filed, actor_of(tx), protection)
     if not shown.is_masked and (fields := fields_to_mask(shown.particulars)):
         await facts.add_look(tx, filed.case, person=person_of(tx).person, fields=fields)
@@ -56,6 +60,7 @@ async def show_case(tx: Transaction, number: str, *, protection: Protection) -> 
         is_masked=shown.is_masked,
         marks=await listed.marks(tx, filed.case.id),
         next_due_at=await search.next_due_at(tx, filed.case),
+        erased=shown.erased,
         notes=[(note, protection.keys.decrypt(note.text)) for note in notes],
         around=await surroundings(tx, filed),
     )
@@ -83,6 +88,7 @@ def _shown(filed: Filed, actor: Actor, protection: Protection) -> Shown:
         particulars=filed.protected.open(protection),
         client_hash=filed.protected.client_identifier_hash,
         is_masked=False,
+        erased=filed.protected.erased,
     )
 
 
@@ -102,6 +108,7 @@ def masked(filed: Filed, protection: Protection) -> Shown:
         ),
         client_hash=filed.protected.client_identifier_hash,
         is_masked=True,
+        erased=filed.protected.erased,
     )
 
 

@@ -1,12 +1,12 @@
 """What every command needs: who asks, the case they mean, and that the same request has its effect once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain.case import CLERKS, Actor, Case
 from shouwen.intake.domain.custody import passing
-from shouwen.intake.store import cases, custody, facts, requests
+from shouwen.intake.store import cases, custody, delegations, facts, requests
 from shouwen.intake.store.cases import Filed
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
@@ -93,7 +93,13 @@ async def locked(tx: Transaction, number: str) -> Filed:
     filed = await cases.lock_case_by_number(tx, number)
     if filed is None:
         raise NoSuchCase
-    return filed
+    return await with_delegates(tx, filed)
+
+
+async def with_delegates(tx: Transaction, filed: Filed) -> Filed:
+    """The case with who stands in for its owner now."""
+    delegates = await delegations.delegates_of(tx, filed.case.owner, at=tx.now)
+    return replace(filed, case=replace(filed.case, delegates=delegates)) if delegates else filed
 
 
 async def claim(tx: Transaction, case: Case, once: Once) -> bool:

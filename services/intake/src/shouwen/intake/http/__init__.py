@@ -1,5 +1,7 @@
 """The register's REST API: in each room, its routes and what their requests and answers look like."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter
 
 from shouwen.intake.http import (
@@ -7,10 +9,14 @@ from shouwen.intake.http import (
     bulk,
     cases,
     commands,
+    custody,
+    delegations,
     directory,
+    erasure,
     evaluation,
     events,
     investigation,
+    mail,
     remedy,
     search,
     suggestion,
@@ -20,10 +26,25 @@ from shouwen.intake.store.protection import Protection
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 
-def routes(work: UnitOfWork, protection: Protection, channels: Channels) -> APIRouter:
+def routes(work: UnitOfWork, protection: Protection, channels: Channels, *, handover_time: timedelta) -> APIRouter:
     """The routes of the register, over these transactions."""
     router = APIRouter(prefix="/api")
-    for room in (bulk, search, cases, commands, directory, events, evaluation, investigation, remedy, suggestion):
+    for room in (
+        bulk,
+        search,
+        erasure,
+        cases,
+        commands,
+        directory,
+        delegations,
+        events,
+        evaluation,
+        investigation,
+        remedy,
+        suggestion,
+    ):
         room.add_routes(router, work, protection)
     attachments.add_routes(router, work, protection, channels=channels)
+    mail.add_routes(router, channels=channels)
+    custody.add_routes(router, work, protection, handover_time=handover_time)
     return router

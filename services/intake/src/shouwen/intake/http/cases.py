@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from shouwen.contracts.case import CaseType, Channel, Relation, Severity
 from shouwen.contracts.event import BranchCode, Identifier, Instant
+from shouwen.intake.domain.erasure import Whose
 from shouwen.intake.domain.registration import Particulars, Registration
 from shouwen.intake.handlers import reading, registration
 from shouwen.intake.handlers.reading import Shown
@@ -150,6 +151,7 @@ class CaseListed(CaseAnswer, Course):
     requester: RequesterShown
     client: ClientShown | None
     masked: bool = Field(description="Whether personal data are masked in this answer")
+    erased: list[Whose] = Field(description="Whose data were erased for good; the words of the case went with them")
 
     @classmethod
     def shown(cls, shown: Shown) -> "CaseListed":
@@ -161,6 +163,7 @@ class CaseShown(CaseListed, Around):
     """A case. Each answer with unmasked personal data is recorded as a look."""
 
     description: str
+    delegate: str | None = Field(description="Who stands in for the owner at present; the owner stays responsible")
     marks: list[MarkShown]
     notes: list[NoteShown]
 
@@ -172,6 +175,7 @@ class CaseShown(CaseListed, Around):
                 **_case_fields(shown),
                 **around_fields(shown.around),
                 "description": shown.particulars.description,
+                "delegate": shown.case.delegate,
                 "marks": [
                     MarkShown(
                         mark=each.mark,
@@ -307,4 +311,5 @@ def _case_fields(shown: Shown) -> dict[str, Any]:
             identifier_hash=shown.client_hash,
         ),
         "masked": shown.is_masked,
+        "erased": list(shown.erased),
     }

@@ -8,13 +8,21 @@ from pydantic import ValidationError
 
 from shouwen.contracts.directory import DirectoryFile
 from shouwen.intake import http
+from shouwen.intake.domain import erasure as erasing
+from shouwen.intake.domain.progress import PublicAccess
 from shouwen.intake.gateways.files import Files
-from shouwen.intake.handlers import directory, search
+from shouwen.intake.gateways.mailbox import MailboxAccess, watch
+from shouwen.intake.handlers import directory, erasure, mail, search
+from shouwen.intake.handlers.mail import Post
 from shouwen.intake.http import attachments, bulk
 from shouwen.intake.http.channels import Channels
 from shouwen.intake.settings import IntakeSettings
+from shouwen.intake.store.mail import Mail
 from shouwen.intake.store.protection import Protection
 from shouwen.intake.subscribers import subscriptions
+from shouwen.intake.ticker import Ticker
+from shouwen.runtime import telemetry
+from shouwen.runtime.auth import Principal
 from shouwen.runtime.errors import FieldProblem
 from shouwen.runtime.http import allow_longer_bodies, field_problem
 from shouwen.runtime.service import Service
@@ -31,10 +39,19 @@ def create(settings: IntakeSettings) -> Service:
     """
     service = Service("intake", settings)
     protection = Protection(keys=service.keys, hash_key=service.hash_key, seal=service.seal)
-    service.hears(subscriptions())
+    service.hears(subscriptions(protection))
     files = None if settings.attachments_url is None else Files(settings.attachments_url)
-    channels = Channels(files=files, attachment_limit=settings.attachment_limit)
-    service.serves(http.routes(service.work, protection, channels))
+    post = None if files is None else post_of(settings, service, files, protection)
+    channels = Channels(files=files, attachment_limit=settings.attachment_limit, post=post)
+    access = PublicAccess(
+        base_url=settings.public_url.rstrip("/"),
+        survey_valid_for=settings.survey_valid_for,
+        window=settings.public_window,
+        attempts_per_address=settings.public_attempts_per_address,
+        attempts_per_number=settings.public_attempts_per_number,
+        names_contact=settings.progress_names_contact,
+    )
+    service.serves(http.routes(service.work, protection, channels, handover_time=settings.handover_time, access=access))
     allow_longer_bodies(service.app, bulk.PATH, bulk.TABLE_BYTES)
     allow_longer_bodies(service.app, attachments.PATH, settings.attachment_limit + attachments.FORM_BYTES)
     if settings.directory_file is not None:
@@ -52,7 +69,78 @@ def create(settings: IntakeSettings) -> Service:
         _log.info("texts can be searched", added=added)
 
     service.runs("index texts", index_texts)
+    if post is not None and settings.imap_host is not None:
+        _reads_mailbox(service, settings, settings.imap_host, post)
+    ticker = Ticker(service.work, interval=settings.ticker_interval)
+    service.runs("ticker", ticker.run)
     return service
+
+
+async def erase_again(settings: IntakeSettings) -> int:
+    """Carry out again what was erased, on data that came back with a backup; how many cases these were."""
+    service = Service("intake", settings)
+    protection = Protection(keys=service.keys, hash_key=service.hash_key, seal=service.seal)
+    operator = Principal(person="operator", name="operator", branches=frozenset(), roles=frozenset({erasing.ROLE}))
+    await service.work.open()
+    try:
+        async with service.work.as_person(operator) as tx:
+            return await erasure.erase_again(tx, protection=protection)
+    finally:
+        await service.work.close()
+
+
+def post_of(settings: IntakeSettings, service: Service, files: Files, protection: Protection) -> Post:
+    """The channel of mail, as the settings say."""
+    return Post(
+        work=service.work,
+        files=files,
+        protection=protection,
+        addresses=settings.mail_addresses,
+        first_asked=settings.first_asked,
+        file_limit=settings.attachment_limit,
+    )
+
+
+async def take_mail(settings: IntakeSettings, raw: bytes, *, recipient: str | None) -> Mail:
+    """Take one mail in, beside the service; the running service tells the others.
+
+    Raises:
+        BadSettings: no file store is set.
+        TooLarge, Transient: the mail was not taken.
+    """
+    service = Service("intake", settings)
+    protection = Protection(keys=service.keys, hash_key=service.hash_key, seal=service.seal)
+    if settings.attachments_url is None:
+        problem = FieldProblem("SHOUWEN_ATTACHMENTS_URL", "is not set", "Mail is kept there as it came.")
+        raise BadSettings((problem,))
+    telemetry.setup("intake")
+    await service.work.open()
+    try:
+        with telemetry.spanned("take in mail"):
+            post = post_of(settings, service, Files(settings.attachments_url), protection)
+            return await mail.take_in(post, raw, recipient=recipient)
+    finally:
+        await service.work.close()
+        telemetry.flush()
+
+
+def _reads_mailbox(service: Service, settings: IntakeSettings, host: str, post: Post) -> None:
+    access = MailboxAccess(
+        host=host,
+        port=settings.imap_port,
+        username=settings.imap_username,
+        password=settings.imap_password.get_secret_value(),
+        security=settings.imap_security,
+        folder=settings.imap_folder,
+        done_folder=settings.imap_done_folder,
+        every=settings.imap_every,
+    )
+
+    async def take_in(raw: bytes) -> None:
+        with telemetry.spanned("take in mail"):
+            await mail.take_in(post, raw)
+
+    service.runs("mailbox", lambda: watch(access, take_in))
 
 
 def read_directory(path: Path) -> DirectoryFile:

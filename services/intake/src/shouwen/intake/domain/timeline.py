@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shouwen.contracts.client import ClientScreened
-from shouwen.contracts.clock import ClockFact
+from shouwen.contracts.clock import ClockBreached, ClockFact
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.contracts.message import MessageFact
 
@@ -61,6 +61,9 @@ def entry_of(event: CloudEvent[Event]) -> Entry | None:
 def plain_values(fact: Event) -> dict[str, object]:
     """The values of a fact that its timeline entry shows."""
     values = fact.model_dump(mode="json", exclude=_OWN_KEYS)
+    if isinstance(fact, ClockBreached):
+        # Who answered when the limit passed is the ground of the liability view.
+        values |= fact.responsible.model_dump(mode="json")
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from shouwen.intake.domain.progress import PublicAccess
 from shouwen.intake.http import (
     attachments,
     bulk,
@@ -17,16 +18,20 @@ from shouwen.intake.http import (
     events,
     investigation,
     mail,
+    progress,
     remedy,
     search,
     suggestion,
+    survey,
 )
 from shouwen.intake.http.channels import Channels
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 
-def routes(work: UnitOfWork, protection: Protection, channels: Channels, *, handover_time: timedelta) -> APIRouter:
+def routes(
+    work: UnitOfWork, protection: Protection, channels: Channels, *, handover_time: timedelta, access: PublicAccess
+) -> APIRouter:
     """The routes of the register, over these transactions."""
     router = APIRouter(prefix="/api")
     for room in (
@@ -47,4 +52,6 @@ def routes(work: UnitOfWork, protection: Protection, channels: Channels, *, hand
     attachments.add_routes(router, work, protection, channels=channels)
     mail.add_routes(router, channels=channels)
     custody.add_routes(router, work, protection, handover_time=handover_time)
+    for public_room in (progress, survey):
+        public_room.add_routes(router, work, protection, access=access)
     return router

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from shouwen.contracts.case import CaseMarked, CaseRegistered
+from shouwen.contracts import samples
+from shouwen.contracts.case import CaseMarked, CaseNoticeRequested, CaseRegistered
 from shouwen.contracts.client import ClientBlacklisted, ClientDelisted, ClientScreened, Hit
-from shouwen.contracts.clock import ClockBreached, ClockStarted
+from shouwen.contracts.clock import ClockBreached, ClockExtended, ClockStarted
 from shouwen.contracts.event import CloudEvent
 from shouwen.contracts.message import MessageSent
 from shouwen.runtime import telemetry
@@ -238,3 +239,19 @@ async def test_a_hit_for_a_case_that_intake_does_not_have_goes_to_a_person(intak
     assert letter.stream == "client.v1"
     # The same screening is still to be handled when the letter is replayed.
     assert not await intake.fetch("SELECT 1 FROM heard_fact WHERE case_id = $1", UUID(unknown))
+
+
+async def test_more_time_is_confirmed_to_the_requester_in_writing(
+    intake: Running, register: Any, matter: Callable[..., Body]
+) -> None:
+    case = (await register(matter(requester={"name": "李娜", "email": "li.na@example.com"}))).json()
+    body = {**samples.of("clock.extended.v1").body, "timed_subject": f"case/{case['id']}", "branch": "beijing"}
+    fact = ClockExtended.model_validate(body)
+    await intake.hears(CloudEvent.of(fact, source="/shouwen/sla"))
+
+    [notice] = await intake.emitted(CaseNoticeRequested, subject=f"case/{case['id']}")
+    assert notice.data.notice == "extension"
+    sealed = intake.service.seal.open(notice.data.sealed)
+    assert sealed["email"] == "li.na@example.com"
+    assert datetime.fromisoformat(sealed["due_at"]) == fact.due_at
+    assert "li.na" not in notice.data.model_dump_json()

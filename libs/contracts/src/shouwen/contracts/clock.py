@@ -132,7 +132,7 @@ class ClockCancelled(ClockFact):
 class ClockExtended(ClockFact):
     """More time was approved before the deadline, and the requester was told so.
 
-    Emitted by sla. Heard by intake (timeline).
+    Emitted by sla. Heard by intake (timeline; confirms the new time to the requester).
     """
 
     event_type: ClassVar[str] = "clock.extended.v1"

@@ -5,13 +5,16 @@ from uuid import UUID
 
 from shouwen.contracts.case import CaseMarked
 from shouwen.contracts.client import ClientBlacklisted, ClientDelisted, ClientScreened
+from shouwen.contracts.clock import ClockExtended
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.intake.domain import registration as entering
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.deadline import deadlines_of
-from shouwen.intake.domain.timeline import entry_of
+from shouwen.intake.domain.timeline import case_of, entry_of
+from shouwen.intake.handlers.notices import request_notice
 from shouwen.intake.handlers.shared import NoSuchCase
 from shouwen.intake.store import cases, facts, listed, search
+from shouwen.intake.store.protection import Protection
 from shouwen.runtime import telemetry
 from shouwen.runtime.unit_of_work import Transaction
 
@@ -23,6 +26,19 @@ async def note_heard(events: Sequence[CloudEvent[Event]], tx: Transaction) -> No
         await facts.add_heard(tx, entries)
     if deadlines := deadlines_of(events):
         await search.note_deadlines(tx, deadlines)
+
+
+async def clocks_heard(events: Sequence[CloudEvent[Event]], tx: Transaction, *, protection: Protection) -> None:
+    """Put what became of clocks into the timelines, and confirm to requesters in writing that they have to wait."""
+    await note_heard(events, tx)
+    for event in events:
+        fact, case_id = event.data, case_of(event)
+        if not isinstance(fact, ClockExtended) or case_id is None:
+            continue
+        filed = await cases.case_by_id(tx, case_id)
+        if filed is not None:
+            values = {"due_at": fact.due_at.isoformat()}
+            await request_notice(tx, filed, "extension", protection=protection, values=values)
 
 
 async def client_screened(event: CloudEvent[ClientScreened], tx: Transaction) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import backlog, latency, memory, raw, register, report, startup
+from bench import backlog, latency, memory, raw, register, report, search, startup
 from bench.report import Section
 
 
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str]) -> None:
             for rate in options.rate
         ],
         "backlog": [lambda: asyncio.run(backlog.measure(rounds=options.rounds, command=command))],
+        "search": [lambda: asyncio.run(search.measure(cases=options.cases, command=command))],
         "raw": [
             lambda: asyncio.run(
                 raw.measure(
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str]) -> None:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", help="startup, memory, register, latency, backlog, raw; all unless named"
+        "sections", nargs="*", help="startup, memory, register, latency, backlog, search, raw; all unless named"
     )
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (3)")
     parser.add_argument("--cold-rounds", type=int, default=1, help="starts from nothing, which download all (1)")
@@ -70,6 +71,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         "--rate", type=float, nargs="+", default=[5.0, 20.0], help="matters per second of the steady load (5 20)"
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="length of a round of steady load (30)")
+    parser.add_argument("--cases", type=int, default=1_000_000, help="cases in the register that is searched (1000000)")
     parser.add_argument("--no-traces", action="store_true", help="register and latency without Zipkin")
     parser.add_argument("--dry", action="store_true", help="print only, write no result files")
     return parser.parse_args(arguments)

@@ -70,3 +70,12 @@ def p50_p99_ms(seconds: Sequence[float]) -> tuple[float, float]:
         ValueError: there are no values.
     """
     return quantile(seconds, 0.5) * 1000, quantile(seconds, 0.99) * 1000
+
+
+def p50_p95_ms(seconds: Sequence[float]) -> tuple[float, float]:
+    """The two quantiles, in milliseconds.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    return quantile(seconds, 0.5) * 1000, quantile(seconds, 0.95) * 1000

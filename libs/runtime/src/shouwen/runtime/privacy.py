@@ -71,6 +71,10 @@ class KeyRing:
         """The id of the key that encrypts."""
         return self._current
 
+    def has(self, key_id: str) -> bool:
+        """Whether a key of this id is in the ring."""
+        return key_id in self._ciphers
+
     def encrypt(self, text: str) -> bytes:
         """Encrypt one field under the current key."""
         key_id = self._current.encode()

@@ -14,7 +14,7 @@ from shouwen.intake.gateways.files import Files
 from shouwen.intake.gateways.mailbox import MailboxAccess, watch
 from shouwen.intake.handlers import directory, erasure, mail, search
 from shouwen.intake.handlers.mail import Post
-from shouwen.intake.http import attachments, bulk
+from shouwen.intake.http import attachments, bulk, directory_import
 from shouwen.intake.http.channels import Channels
 from shouwen.intake.settings import IntakeSettings
 from shouwen.intake.store.mail import Mail
@@ -53,6 +53,7 @@ def create(settings: IntakeSettings) -> Service:
     )
     service.serves(http.routes(service.work, protection, channels, handover_time=settings.handover_time, access=access))
     allow_longer_bodies(service.app, bulk.PATH, bulk.TABLE_BYTES)
+    allow_longer_bodies(service.app, directory_import.PATH, directory_import.TABLE_BYTES)
     allow_longer_bodies(service.app, attachments.PATH, settings.attachment_limit + attachments.FORM_BYTES)
     if settings.directory_file is not None:
         file = read_directory(settings.directory_file)

@@ -165,5 +165,6 @@ def filed(row: asyncpg.Record) -> Filed:
         client_name=row["client_name"],
         client_identifier=row["client_identifier"],
         client_identifier_hash=row["client_identifier_hash"],
+        erased=tuple(whose for whose in ("client", "requester") if row[f"{whose}_erased_at"] is not None),
     )
     return Filed(case=case, protected=protected)

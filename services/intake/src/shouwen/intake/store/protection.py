@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from shouwen.contracts.case import ClientMention
 from shouwen.intake.domain.registration import Particulars
@@ -72,6 +73,8 @@ class Protected:
     client_name: bytes | None
     client_identifier: bytes | None
     client_identifier_hash: str | None
+    erased: tuple[Literal["client", "requester"], ...] = ()
+    """Whose data were erased."""
     grams: tuple[int, ...] = ()
     """What the words of subject and description are found by; not read back."""
 

@@ -22,17 +22,20 @@ CREATE TABLE mail (
     id uuid PRIMARY KEY,
     branch text NOT NULL,
     message_hash text NOT NULL UNIQUE,
+    body_sha256 text NOT NULL,
     state text NOT NULL CHECK (state IN ('registered', 'joined', 'ignored', 'set_aside', 'discarded')),
     reason text,
     case_id uuid REFERENCES cases,
     received_at timestamptz NOT NULL,
+    sender bytea,
+    subject bytea,
     size_bytes bigint NOT NULL,
     place text NOT NULL,
     data_key bytea,
     decided_at timestamptz NOT NULL,
     decided_by text
 );
-CREATE INDEX mail_set_aside ON mail (id) WHERE state = 'set_aside';
+CREATE INDEX mail_by_state ON mail (state, id);
 CREATE INDEX mail_by_case ON mail (case_id) WHERE case_id IS NOT NULL;
 
 ALTER TABLE attachment ENABLE ROW LEVEL SECURITY;

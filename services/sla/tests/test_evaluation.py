@@ -375,7 +375,7 @@ def kept(armed: Armed) -> Kept:
     each = armed.clock
     return Kept(
         clock_id=each.clock_id,
-        state=each.state,
+        state=armed.state,
         breached=armed.breached,
         started_at=each.started_at,
         due_at=each.due_at,
@@ -389,6 +389,7 @@ def kept(armed: Armed) -> Kept:
         fired_at=armed.fired_at,
         owner=each.responsible.owner,
         department=each.responsible.department,
+        extensions=tuple(extension.at for extension in each.extensions),
     )
 
 

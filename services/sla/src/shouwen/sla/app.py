@@ -5,7 +5,7 @@ from shouwen.sla import gateways, http, subscribers
 from shouwen.sla.handlers import directory
 from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.settings import SlaSettings
-from shouwen.sla.ticker import Recalculator, Ticker
+from shouwen.sla.ticker import Recalculator, Ticker, Waker
 
 
 def create(settings: SlaSettings) -> Service:
@@ -30,4 +30,5 @@ def create(settings: SlaSettings) -> Service:
     ticker = Ticker(service.work, interval=settings.ticker_interval, batch=settings.ticker_batch)
     service.runs("ticker", ticker.run)
     service.runs("recalculator", Recalculator(service.work, rules, interval=settings.ticker_interval).run)
+    service.runs("waker", Waker(service.work, rules, interval=settings.ticker_interval).run)
     return service

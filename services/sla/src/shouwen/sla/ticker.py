@@ -10,6 +10,7 @@ from shouwen.runtime.errors import Transient
 from shouwen.runtime.failpoint import failpoint
 from shouwen.runtime.unit_of_work import UnitOfWork
 from shouwen.sla.handlers import clocks as firing
+from shouwen.sla.handlers import hearing
 from shouwen.sla.handlers.recalculation import recalculate
 from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.store import clocks
@@ -18,6 +19,8 @@ from shouwen.sla.store.clocks import Fired
 _log = structlog.stdlib.get_logger("shouwen.sla.ticker")
 _HELD_SECONDS = 0.02
 """Pause while all that is due is held by other transactions: another ticker's, or a handler's that stops the clocks."""
+
+_WOKEN_AT_ONCE = 500
 
 
 class Ticker:
@@ -69,6 +72,40 @@ class Ticker:
         for each in fired:
             _observe(each)
         return len(fired)
+
+
+class Waker:
+    """Looks at clocks that change by the passing of time: a pause ends by itself, a month begins. Any number may run.
+
+    Args:
+        work: opens the transactions.
+        rules: the rules in force.
+        interval: how often it looks.
+    """
+
+    def __init__(self, work: UnitOfWork, rules: Rules, *, interval: timedelta) -> None:
+        self._work = work
+        self._rules = rules
+        self._interval = interval.total_seconds()
+
+    async def run(self) -> None:
+        """Look for as long as the service runs; while the database is away, try again at each interval."""
+        while True:
+            try:
+                while await self.step() == _WOKEN_AT_ONCE:
+                    pass
+            except Transient as error:
+                _log.warning("waking waits for the database", exc_info=error)
+            await asyncio.sleep(self._interval)
+
+    async def step(self) -> int:
+        """Look at one batch; the answer is how many subjects it had."""
+        async with self._work.as_worker() as tx:
+            woken = await hearing.wake(tx, await self._rules.held(tx), _WOKEN_AT_ONCE)
+            failpoint("waker.before_commit")
+        if woken:
+            self._work.wake_relay()
+        return woken
 
 
 class Recalculator:

@@ -5,7 +5,7 @@ stay fired. Only when a step that has fired lies in the future again (the deadli
 late) is it set again, as a new generation, so that its event differs from the first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from shouwen.contracts.clock import ClockFact, ClockState
 from shouwen.sla.domain.allowance import Pause
 from shouwen.sla.domain.clock import Clock, firing_id, first_step
 from shouwen.sla.domain.instant import micros, moment
+from shouwen.sla.domain.run import CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Armed:
     generation: int
     breached: bool
     fired_at: tuple[int | None, ...]
+    state: ClockState
 
     @property
     def next_fire_at(self) -> int | None:
@@ -55,6 +57,8 @@ class Kept:
     fired_at: tuple[int | None, ...]
     owner: str | None
     department: str | None
+    extensions: tuple[int, ...] = ()
+    """When each extension was approved."""
 
     @property
     def is_open(self) -> bool:
@@ -86,7 +90,8 @@ def decide(clock: Clock, kept: Kept | None, now: datetime) -> Decision:
         # It ended late, and the ticker had not come to it: the breach is a fact and is told once, here.
         tellings.append(
             Telling(
-                _breached(clock, now), str(firing_id(clock.clock_id, clock.cycle, clock.breach_step, armed.generation))
+                breached_event(clock, now),
+                str(firing_id(clock.clock_id, clock.cycle, clock.breach_step, armed.generation)),
             )
         )
         fired_at = list(armed.fired_at)
@@ -103,7 +108,8 @@ def _armed(clock: Clock, kept: Kept | None, now: datetime) -> Armed:
     present = micros(now)
     if kept is None:
         step, generation = first_step(clock.steps, present) if clock.is_open else 0, 0
-        return Armed(clock, step, generation, breached=False, fired_at=(None,) * len(clock.steps))
+        nothing = (None,) * len(clock.steps)
+        return Armed(clock, step, generation, breached=False, fired_at=nothing, state=clock.state_at(now))
     step, generation, fired_at = kept.step, kept.generation, kept.fired_at
     if len(fired_at) != len(clock.steps):  # another version of the pack
         fired_at = (*fired_at, *(None,) * len(clock.steps))[: len(clock.steps)]
@@ -115,7 +121,7 @@ def _armed(clock: Clock, kept: Kept | None, now: datetime) -> Armed:
         step = max(step, first_step(clock.steps, present))
     has_breached = step > clock.breach_step
     breached = has_breached and clock.is_breached(now)
-    return Armed(clock, step, generation, breached, fired_at)
+    return Armed(clock, step, generation, breached, fired_at, clock.state_at(now))
 
 
 def _set_again(clock: Clock, step: int, now: int) -> int | None:
@@ -128,27 +134,28 @@ def _is_same(armed: Armed, kept: Kept) -> bool:
     clock = armed.clock
     return (
         (armed.step, armed.generation, armed.breached) == (kept.step, kept.generation, kept.breached)
-        and (clock.state, clock.started_at, clock.due_at, clock.deadline_stands, clock.ended_at, clock.provisional)
+        and (armed.state, clock.started_at, clock.due_at, clock.deadline_stands, clock.ended_at, clock.provisional)
         == (kept.state, kept.started_at, kept.due_at, kept.deadline_stands, kept.ended_at, kept.provisional)
         and clock.pauses == kept.pauses
         and tuple(step.at for step in clock.steps) == kept.instants
         and (clock.responsible.owner, clock.responsible.department) == (kept.owner, kept.department)
+        and tuple(extension.at for extension in clock.extensions) == kept.extensions
     )
 
 
 def _before_the_end(clock: Clock, kept: Kept | None, now: datetime) -> Iterator[ClockFact]:
     if kept is None:
         yield facts.ClockStarted(
-            **_common(clock),
+            **common(clock),
             started_at=moment(clock.started_at),
             due_at=moment(clock.due_at),
             provisional=clock.provisional,
         )
-    pausing = list(_pausing(clock, kept.pauses if kept is not None else ()))
-    yield from pausing
-    if kept is not None and not pausing and clock.is_open and _is_moved(clock, kept):
+    moving = [*_pausing(clock, kept, micros(now)), *_extending(clock, kept)]
+    yield from moving
+    if kept is not None and not moving and clock.is_open and _is_moved(clock, kept):
         yield facts.ClockRecalculated(
-            **_common(clock),
+            **common(clock),
             recalculated_at=now,
             previous_due_at=moment(kept.due_at),
             due_at=moment(clock.due_at),
@@ -160,15 +167,40 @@ def _is_moved(clock: Clock, kept: Kept) -> bool:
     return (clock.started_at, clock.due_at, clock.provisional) != (kept.started_at, kept.due_at, kept.provisional)
 
 
-def _pausing(clock: Clock, known: Iterable[Pause]) -> Iterator[ClockFact]:
-    before = {pause.starts: pause for pause in known}
+def _pausing(clock: Clock, kept: Kept | None, now: int) -> Iterator[ClockFact]:
+    """Pauses that began or ended, as far as that was not told before; when a matter was closed, only its reopening."""
+    before = {pause.starts: pause for pause in kept.pauses} if kept is not None else {}
+    lasting = kept.pauses[-1].starts if kept is not None and kept.state == "paused" else None
     for pause in clock.pauses:
         earlier = before.get(pause.starts)
-        if earlier is None:
-            yield facts.ClockPaused(**_common(clock), paused_at=moment(pause.starts), reason=pause.reason)
-        is_new = earlier is None or earlier.ends is None
-        if pause.ends is not None and is_new and pause.ends != clock.ended_at:
-            yield facts.ClockResumed(**_common(clock), resumed_at=moment(pause.ends), due_at=moment(clock.due_at))
+        if earlier is None and pause.reason != CLOSED:
+            ends_by_itself = pause.ends is not None and pause.ends > now
+            yield facts.ClockPaused(
+                **common(clock),
+                paused_at=moment(pause.starts),
+                reason=pause.reason,
+                until=moment(pause.ends) if pause.ends is not None and ends_by_itself else None,
+            )
+        was_told = earlier is not None and earlier.ends is not None and pause.starts != lasting
+        if pause.ends is not None and pause.ends <= now and not was_told and pause.ends != clock.ended_at:
+            yield facts.ClockResumed(**common(clock), resumed_at=moment(pause.ends), due_at=moment(clock.due_at))
+
+
+def _extending(clock: Clock, kept: Kept | None) -> Iterator[ClockFact]:
+    known = kept.extensions if kept is not None else ()
+    for extension in clock.extensions:
+        if extension.at not in known:
+            approved_at = moment(extension.at)
+            informed_at = datetime.fromisoformat(extension.informed_at) if extension.informed_at else approved_at
+            yield facts.ClockExtended(
+                **common(clock),
+                extended_at=approved_at,
+                previous_due_at=moment(kept.due_at if kept is not None else clock.due_at),
+                due_at=moment(clock.due_at),
+                reason=extension.reason or "extended",
+                approved_by=extension.by or "unknown",
+                requester_informed_at=informed_at,
+            )
 
 
 def _the_end(armed: Armed, kept: Kept | None) -> Iterator[ClockFact]:
@@ -185,23 +217,25 @@ def _the_end(armed: Armed, kept: Kept | None) -> Iterator[ClockFact]:
         return
     if clock.state == "completed":
         yield facts.ClockMet(
-            **_common(clock),
+            **common(clock),
             completed_at=moment(clock.ended_at),
             due_at=moment(clock.due_at),
             breached=armed.breached,
         )
     else:
         yield facts.ClockCancelled(
-            **_common(clock), cancelled_at=moment(clock.ended_at), reason=clock.reason or "withdrawn"
+            **common(clock), cancelled_at=moment(clock.ended_at), reason=clock.reason or "withdrawn"
         )
 
 
-def _breached(clock: Clock, now: datetime) -> facts.ClockBreached:
+def breached_event(clock: Clock, now: datetime, told_with: UUID | None = None) -> facts.ClockBreached:
+    """That the limit passed; ``told_with`` is the clock whose breach tells people of this one."""
     late = max(0.0, (micros(now) - clock.due_at) / 1_000_000)
-    return facts.ClockBreached(**_common(clock), due_at=moment(clock.due_at), late_seconds=late)
+    return facts.ClockBreached(**common(clock), due_at=moment(clock.due_at), late_seconds=late, told_with=told_with)
 
 
-def _common(clock: Clock) -> dict[str, Any]:
+def common(clock: Clock) -> dict[str, Any]:
+    """What every event about a clock carries."""
     return {
         "branch": clock.branch,
         "clock_id": clock.clock_id,

@@ -60,7 +60,7 @@ async def _compute(tx: Transaction, subjects: Sequence[Subject], rules: Rules) -
         await clocks.save_clocks(tx, changed)
     unbound = [clock_id for clock_id, each in kept.items() if each.is_open and clock_id not in bound]
     if unbound:
-        await _cancel(tx, unbound)
+        await cancel_clocks(tx, unbound, REMOVED)
     return sum(each.is_open for each in kept.values()), moved
 
 
@@ -72,8 +72,9 @@ def _decided(tx: Transaction, clock: Clock, before: Kept) -> Armed | None:
     return decision.armed
 
 
-async def _cancel(tx: Transaction, clock_ids: Sequence[UUID]) -> None:
-    for row in await recalculations.cancel_clocks(tx, clock_ids, REMOVED):
+async def cancel_clocks(tx: Transaction, clock_ids: Sequence[UUID], reason: str) -> None:
+    """End open clocks that nothing gives any more, and tell so."""
+    for row in await recalculations.cancel_clocks(tx, clock_ids, reason):
         cancelled = ClockCancelled(
             branch=row["branch"],
             clock_id=row["clock_id"],
@@ -85,7 +86,7 @@ async def _cancel(tx: Transaction, clock_ids: Sequence[UUID]) -> None:
             cycle=row["cycle"],
             responsible=Responsible(owner=row["owner"], department=row["department"]),
             cancelled_at=row["ended_at"],
-            reason=REMOVED,
+            reason=reason,
         )
         tx.emit(cancelled, traceparent=row["traceparent"])
 

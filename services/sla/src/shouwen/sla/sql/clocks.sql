@@ -14,7 +14,7 @@ ON CONFLICT (clock_id) DO UPDATE SET
     reason = excluded.reason, pauses = excluded.pauses, owner = excluded.owner, department = excluded.department,
     fire_at = excluded.fire_at, fired_at = excluded.fired_at, breach_step = excluded.breach_step,
     roles = excluded.roles, step = excluded.step, generation = excluded.generation,
-    next_fire_at = excluded.next_fire_at;
+    next_fire_at = excluded.next_fire_at, extensions = excluded.extensions;
 
 -- name: fire_due
 -- Fire the next step of up to $1 clocks that are due by the database's time, and queue the events, in one statement:
@@ -42,7 +42,12 @@ WITH due AS (
 ), told AS (
     SELECT *,
         encode(substr(digest, 1, 16), 'hex')::uuid::text AS event_id,
-        substr(traceparent, 1, 36) || encode(substr(digest, 17, 8), 'hex') || substr(traceparent, 53) AS span
+        substr(traceparent, 1, 36) || encode(substr(digest, 17, 8), 'hex') || substr(traceparent, 53) AS span,
+        -- Who stood in for the owner at the instant of the firing answers second (delegates_of finds the same).
+        (SELECT delegate FROM delegation
+         WHERE delegation.principal = named.owner AND delegation.branch = named.branch AND NOT cancelled
+           AND starts_at <= fired_for AND ends_at > fired_for
+         ORDER BY starts_at DESC, delegation_id LIMIT 1) AS delegate
     FROM named
 ), queued AS (
     INSERT INTO outbox (stream, key, event_id, event_type, source, subject, event_time, traceparent, body)
@@ -53,7 +58,7 @@ WITH due AS (
                 'branch', branch, 'clock_id', clock_id, 'timed_subject', subject, 'pack', pack, 'policy', policy,
                 'target', target, 'clause', clause, 'cycle', cycle, 'due_at', due_at, 'fired_for', fired_for,
                 'late_seconds', late_seconds,
-                'responsible', jsonb_build_object('owner', owner, 'department', department)
+                'responsible', jsonb_build_object('owner', owner, 'department', department, 'delegate', delegate)
             ) || CASE WHEN fired_step <= breach_step THEN '{}'::jsonb
                  ELSE jsonb_build_object('level', fired_step - breach_step, 'role', roles[fired_step - breach_step]) END
         )::text, 'UTF8')

@@ -109,6 +109,7 @@ def _kept(row: asyncpg.Record) -> Kept:
         fired_at=tuple(_optional_micros(at) for at in row["fired_at"]),
         owner=row["owner"],
         department=row["department"],
+        extensions=tuple(extension["at"] for extension in row["extensions"]),
     )
 
 
@@ -124,7 +125,7 @@ def _row(armed: Armed) -> dict[str, Any]:
         "target": clock.target.name,
         "clause": clock.target.clause_text,
         "cycle": clock.cycle,
-        "state": clock.state,
+        "state": armed.state,
         "breached": armed.breached,
         "provisional": clock.provisional,
         "started_at": _text(clock.started_at),
@@ -146,6 +147,10 @@ def _row(armed: Armed) -> dict[str, Any]:
         "step": armed.step,
         "generation": armed.generation,
         "next_fire_at": _optional_text(armed.next_fire_at),
+        "extensions": [
+            {"at": each.at, "units": each.units, "reason": each.reason, "by": each.by, "informed_at": each.informed_at}
+            for each in clock.extensions
+        ],
     }
 
 

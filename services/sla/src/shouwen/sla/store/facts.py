@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.runtime import queries, telemetry
@@ -36,12 +37,26 @@ class HeardFact:
         return cls((event.data.branch, event.subject), event.source, event.id, fact)
 
 
-async def lock_subjects(tx: Transaction, counts: Mapping[Subject, int]) -> set[Subject]:
-    """Lock these subjects, creating those that are new; the answer are those about which something was known before."""
+async def lock_subjects(tx: Transaction, counts: Mapping[Subject, int]) -> dict[Subject, datetime | None]:
+    """Lock these subjects, creating those that are new.
+
+    The answer are those about which something was known before, with the instant at which they change by themselves.
+    """
     branches, subjects = [key[0] for key in counts], [key[1] for key in counts]
     rows = await tx.fetch(QUERIES.lock_subjects, branches, subjects, list(counts.values()))
-    known = ((row["branch"], row["subject"], row["facts"]) for row in rows)
-    return {(branch, subject) for branch, subject, facts in known if facts > counts[branch, subject]}
+    known = (((row["branch"], row["subject"]), row) for row in rows)
+    return {subject: row["wake_at"] for subject, row in known if row["facts"] > counts[subject]}
+
+
+async def claim_woken(tx: Transaction, limit: int) -> list[Subject]:
+    """Up to so many subjects whose clocks change by the passing of time, held until the transaction ends."""
+    return [(row["branch"], row["subject"]) for row in await tx.fetch(QUERIES.claim_woken, limit)]
+
+
+async def set_wakes(tx: Transaction, wakes: Mapping[Subject, datetime | None]) -> None:
+    """Keep when these subjects change by themselves."""
+    branches, subjects = [key[0] for key in wakes], [key[1] for key in wakes]
+    await tx.execute(QUERIES.set_wakes, branches, subjects, list(wakes.values()))
 
 
 async def add_facts(tx: Transaction, heard: Sequence[HeardFact]) -> None:

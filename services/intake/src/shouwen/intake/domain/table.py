@@ -8,7 +8,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from shouwen.contracts.case import CaseType
 from shouwen.runtime.errors import FieldProblem, Invalid
 
 MOST_ROWS = 1_000
@@ -58,15 +59,18 @@ PATHS: Words = {
 }
 """Where a column stands in a registration, if not under its own name."""
 
-_WORDS: Mapping[str, Words] = {
-    "type": {
-        "咨询": "inquiry",
-        "建议": "suggestion",
-        "投诉": "complaint",
-        "举报": "report",
-        "服务请求": "service_request",
-        "服务需求": "service_request",
-    },
+TYPES: Mapping[str, CaseType] = {
+    "咨询": "inquiry",
+    "建议": "suggestion",
+    "投诉": "complaint",
+    "举报": "report",
+    "服务请求": "service_request",
+    "服务需求": "service_request",
+}
+"""How people call the kinds of matters."""
+
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "type": TYPES,
     "channel": {
         "电话": "phone",
         "来信": "letter",
@@ -110,23 +114,39 @@ class Row:
 
     number: int
     cells: Sequence[Cell]
+    headers: Words = field(default_factory=dict[str, str])
+    """What the file calls each of its columns."""
 
     def header(self, path: str) -> str:
         """What the file calls the column of a field of a registration, as ``requester.phone``."""
         column = next((each for each, known in PATHS.items() if known == path), path)
-        return next((each.header for each in self.cells if each.column == column), COLUMNS.get(column, (path,))[0])
+        return self.headers.get(column) or COLUMNS.get(column, (path,))[0]
 
     def place(self, path: str) -> str:
         """A field of a registration as a place in the file."""
         return f"row {self.number}, {self.header(path)}"
 
 
-def template(*, chinese: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a table holds: its columns with the Chinese headers that mean them, and which of them must be there."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    required: Sequence[str]
+    template: str
+    """The address of its template."""
+    most_rows: int = MOST_ROWS
+
+
+LETTERS = Form(COLUMNS, REQUIRED, "/api/cases/bulk/template.csv")
+
+
+def template(*, chinese: bool, form: Form = LETTERS) -> str:
     """The line of headers."""
-    return ",".join(headers[0] if chinese else column for column, headers in COLUMNS.items()) + "\r\n"
+    return ",".join(headers[0] if chinese else column for column, headers in form.columns.items()) + "\r\n"
 
 
-def read(content: bytes) -> list[Row]:
+def read(content: bytes, form: Form = LETTERS) -> list[Row]:
     """The rows of a table, without empty ones.
 
     Raises:
@@ -136,17 +156,19 @@ def read(content: bytes) -> list[Row]:
     headed = next(((number, cells) for number, cells in lines if any(_is_filled(each) for each in cells)), None)
     if headed is None:
         raise Invalid("The file is empty.", field="body", remedy="Begin with a line of headers; see the template.")
-    columns = _columns(headed[0], headed[1])
+    columns = _columns(headed[0], headed[1], form)
     rows: list[Row] = []
     for number, cells in lines:
         row = _row(number, cells, columns)
         if row is None:
             continue
         rows.append(row)
-        if len(rows) > MOST_ROWS:
-            raise Invalid(f"The file has more than {MOST_ROWS} rows.", field="body", remedy="Send it in several parts.")
+        if len(rows) > form.most_rows:
+            raise Invalid(
+                f"The file has more than {form.most_rows} rows.", field="body", remedy="Send it in several parts."
+            )
     if not rows:
-        raise Invalid("The file has headers only.", field="body", remedy="Add a row for each letter.")
+        raise Invalid("The file has headers only.", field="body", remedy="Add a row below them.")
     return rows
 
 
@@ -208,10 +230,10 @@ def _instant(content: object, zone: ZoneInfo) -> str:
         raise ValueError("is not a time|Write 2026-11-20 09:00, or the day alone.") from None
 
 
-def _columns(number: int, cells: Sequence[object]) -> list[tuple[str, str] | None]:
+def _columns(number: int, cells: Sequence[object], form: Form) -> list[tuple[str, str] | None]:
     """For each cell of the line of headers the column it means, and how it is called."""
-    known = {column: column for column in COLUMNS} | {
-        header: column for column, headers in COLUMNS.items() for header in headers
+    known = {column: column for column in form.columns} | {
+        header: column for column, headers in form.columns.items() for header in headers
     }
     columns: list[tuple[str, str] | None] = []
     for cell in cells:
@@ -221,18 +243,18 @@ def _columns(number: int, cells: Sequence[object]) -> list[tuple[str, str] | Non
             raise Invalid(
                 "A column is not known.",
                 field=f"row {number}, column {len(columns) + 1}",
-                remedy="Name columns as GET /api/cases/bulk/template.csv does, or remove this one.",
+                remedy=f"Name columns as GET {form.template} does, or remove this one.",
             )
         if column is not None and any(each is not None and each[0] == column for each in columns):
             raise Invalid("A column stands twice.", field=f"row {number}, {header}", remedy="Remove one of the two.")
         columns.append(None if column is None else (column, header))
     named = {each[0] for each in columns if each is not None}
-    missing = [each for each in REQUIRED if each not in named]
+    missing = [each for each in form.required if each not in named]
     if missing:
         raise Invalid(
-            f"The column {missing[0]} ({COLUMNS[missing[0]][0]}) is missing.",
+            f"The column {missing[0]} ({form.columns[missing[0]][0]}) is missing.",
             field=f"row {number}",
-            remedy="Name columns as GET /api/cases/bulk/template.csv does.",
+            remedy=f"Name columns as GET {form.template} does.",
         )
     return columns
 
@@ -250,7 +272,8 @@ def _row(number: int, cells: Sequence[object], columns: Sequence[tuple[str, str]
                 remedy="Give the column a header, or put a text that holds the separator between quotation marks.",
             )
         found.append(Cell(column[0], column[1], content if isinstance(content, _PLAIN) else str(content)))
-    return Row(number, found) if found else None
+    headers = dict(each for each in columns if each is not None)
+    return Row(number, found, headers) if found else None
 
 
 _PLAIN = (str, datetime, date, int, float)

@@ -20,6 +20,7 @@ from shouwen.intake.http import (
     investigation,
     mail,
     progress,
+    relatives,
     remedy,
     search,
     suggestion,
@@ -47,6 +48,7 @@ def routes(
         events,
         evaluation,
         investigation,
+        relatives,
         remedy,
         suggestion,
     ):

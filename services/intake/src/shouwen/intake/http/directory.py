@@ -17,13 +17,13 @@ from shouwen.runtime.auth import Caller
 from shouwen.runtime.http import After, Limit, Page
 from shouwen.runtime.unit_of_work import UnitOfWork
 
-_DEPARTMENT_FORM = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
-_PERSON_FORM = r"^[^\s\u0000-\u001f\u007f<>\"'`\\/?#%.][^\s\u0000-\u001f\u007f<>\"'`\\/?#%]{0,199}$"
+DEPARTMENT_FORM = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
+PERSON_FORM = r"^[^\s\u0000-\u001f\u007f<>\"'`\\/?#%.][^\s\u0000-\u001f\u007f<>\"'`\\/?#%]{0,199}$"
 
 BranchPath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{1,39}$", description="As beijing")]
-DepartmentPath = Annotated[str, Path(pattern=_DEPARTMENT_FORM, description="As customer-service")]
+DepartmentPath = Annotated[str, Path(pattern=DEPARTMENT_FORM, description="As customer-service")]
 PersonPath = Annotated[
-    str, Path(pattern=_PERSON_FORM, description="The id that the person's token has as its sub, as bj.clerk")
+    str, Path(pattern=PERSON_FORM, description="The id that the person's token has as its sub, as bj.clerk")
 ]
 Email = Annotated[
     str, StringConstraints(max_length=254, pattern=r"^[^@\s\u0000-\u001f\u007f]+@[^@\s\u0000-\u001f\u007f]+$")

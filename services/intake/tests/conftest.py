@@ -48,6 +48,8 @@ async def intake(infrastructure: Infrastructure, directory_file: Path, file_fold
         directory_file=directory_file,
         attachments_url=file_folder.as_uri(),
         attachment_limit=2_000_000,
+        mail_addresses={"bj@service.example.com": "beijing", "CD@service.example.com": "chengdu"},
+        first_asked={"chengdu": "cd.clerk"},
     ) as one:
         yield one
 
@@ -124,6 +126,15 @@ class Send:
 def send(intake: Running) -> Send:
     """Commands to a case by the persons of its branch."""
     return Send(intake)
+
+
+@pytest.fixture
+async def public(intake: Running) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody at a network address of their own, without a token."""
+    address = f"2001:db8:{uuid4().hex[:4]}:{uuid4().hex[:4]}::1"
+    transport = httpx.ASGITransport(app=intake.service.app, raise_app_exceptions=False, client=(address, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://intake.test") as client:
+        yield client
 
 
 @pytest.fixture

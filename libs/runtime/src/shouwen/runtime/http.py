@@ -219,7 +219,9 @@ async def _shouwen_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ShouwenError)
     if isinstance(error, Transient):
         _log.warning("answered 503", exc_info=error)
-    return problem_response(error, instance=request.url.path)
+    seconds = error.members.get("retry_after_seconds")
+    headers = None if seconds is None else {"Retry-After": seconds}
+    return problem_response(error, instance=request.url.path, headers=headers)
 
 
 async def _maybe_passing(request: Request, error: Exception) -> JSONResponse:

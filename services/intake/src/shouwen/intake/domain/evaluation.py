@@ -93,7 +93,7 @@ def request(
     """
     if not case.is_open:
         raise NotOpen(case)
-    if actor.person != case.owner and not actor.directs(case.branch):
+    if not actor.has_say(case):
         raise NotDirecting(case)
     if has_undecided:
         raise AlreadyAsked(case)

@@ -186,7 +186,7 @@ class Investigation:
         """Whether the actor may read what was written down: investigator, owner, who directs; never who it is about."""
         if actor.person in self.complained_of:
             return False
-        return actor.person in {self.investigator, case.owner} or actor.directs(case.branch)
+        return actor.person == self.investigator or actor.has_say(case)
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,7 +427,7 @@ def _present(case: Case, latest: Investigation | None) -> Investigation:
 
 
 def _require_say(case: Case, actor: Actor) -> None:
-    if actor.person != case.owner and not actor.directs(case.branch):
+    if not actor.has_say(case):
         raise NotDirecting(case)
 
 

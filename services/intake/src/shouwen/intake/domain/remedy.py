@@ -68,7 +68,7 @@ def record(
         NotDirecting: the case is another person's.
         Invalid: an amount goes with something else than a compensation, or the time cannot be.
     """
-    if actor.person != case.owner and not actor.directs(case.branch):
+    if not actor.has_say(case):
         raise NotDirecting(case)
     if amount is not None and remedy != "compensation":
         raise Invalid(
@@ -109,7 +109,7 @@ def follow_up(
     """
     if planned.done_at is not None:
         raise FollowUpDone
-    if actor.person not in {planned.owner, case.owner} and not actor.directs(case.branch):
+    if actor.person != planned.owner and not actor.has_say(case):
         raise Forbidden(
             f"This follow-up is for {planned.owner}.",
             field="owner",

@@ -12,7 +12,13 @@ from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from shouwen.runtime.errors import FieldProblem, ShouwenError
 from shouwen.runtime.privacy import BadKey, KeyRing, read_key
@@ -115,6 +121,11 @@ class ServiceSettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise BadSettings(tuple(_problems(type(self), error))) from None
+        except SettingsError as error:
+            # A mapping that is not JSON; the text names the field and the source, never the value.
+            name = next((each for each in type(self).model_fields if f'"{each}"' in str(error)), "settings")
+            problem = FieldProblem(variable(name), "is not JSON", 'Give an object, as {"name": "value"}.')
+            raise BadSettings((problem,)) from None
 
     @classmethod
     def settings_customise_sources(

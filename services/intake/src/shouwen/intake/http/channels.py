@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from shouwen.intake.gateways.files import Files
+from shouwen.intake.handlers.mail import Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,9 @@ class Channels:
     Args:
         files: where contents are kept; None takes none.
         attachment_limit: the longest file, in bytes.
+        post: the channel of mail; None without a file store.
     """
 
     files: Files | None
     attachment_limit: int
+    post: Post | None

@@ -249,6 +249,20 @@ class Timetable:
         years = range(self._year_of(starts)[0], self._year_of(ends)[0] + 1)
         return not all(self.public.is_announced(year) for year in years)
 
+    def midnights(self, year: int) -> list[int]:
+        """The first instants of the days of a year, and of the day after it."""
+        first = date(year, 1, 1)
+        days = (date(year + 1, 1, 1) - first).days
+        return [day_start(first + timedelta(days=number), self.zone) for number in range(days + 1)]
+
+    def opens(self, year: int) -> Sequence[int]:
+        """The instants of a year at which working time begins."""
+        return self._year(year).opens
+
+    def closes(self, year: int) -> Sequence[int]:
+        """The instants of a year at which working time ends."""
+        return self._year(year).closes
+
     def slices(self, starts: int, ends: int) -> Iterator[Slice]:
         """What each moment between two instants is; adjacent, in order, without gaps."""
         day = local_date(starts, self.zone)

@@ -59,6 +59,11 @@ class PublicHolidays:
             return None
         return _library_year(day.year).get(day)
 
+    @property
+    def last_announced_year(self) -> int:
+        """The last year whose days are known, not guessed."""
+        return max([_LIBRARY_YEARS[-1], *(loaded.year for loaded in self.announced)])
+
     def is_announced(self, year: int) -> bool:
         """Whether the days of a year are known, not guessed."""
         return year <= _LIBRARY_YEARS[-1] or any(loaded.year == year for loaded in self.announced)

@@ -18,3 +18,8 @@ async def event_types(tx: Transaction, after: str = "", limit: int | None = None
 async def add_event_type(tx: Transaction, event_type: str, revision: int, document: Any, person: str) -> None:
     """Keep an event type, or one that has more fields now."""
     await tx.execute(QUERIES.add_event_type, event_type, revision, document, person)
+
+
+async def get_event_type(tx: Transaction, event_type: str) -> asyncpg.Record | None:
+    """One registered type, as it stands."""
+    return await tx.fetch_one(QUERIES.get_event_type, event_type)

@@ -1,7 +1,8 @@
 """Searching the register, and keeping it searchable."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from shouwen.intake.domain.search import Search, holds
@@ -15,6 +16,9 @@ _MOST_CANDIDATES = 2000
 """Cases that one request decrypts to see whether they hold the words. A page may therefore be short, even empty, and
 still have a next one."""
 _INDEXED_AT_ONCE = 500
+_FREQUENT_BESIDE_RARE = 4
+"""Frequent pairs that the index is asked for beside the rare ones; each costs a look per candidate."""
+_FREQUENCY_HOLDS = timedelta(minutes=10)
 _FIRST = UUID(int=0)
 
 
@@ -26,8 +30,29 @@ class Found:
     following: Place | None
 
 
+class Frequency:
+    """Which pairs of characters are frequent, as far as the database knows; asked for again every ten minutes."""
+
+    def __init__(self) -> None:
+        self._grams: frozenset[int] = frozenset()
+        self._asked_at: datetime | None = None
+
+    async def rare(self, tx: Transaction, grams: Sequence[int]) -> list[int]:
+        """Those of the grams that are not frequent."""
+        if self._asked_at is None or tx.now - self._asked_at > _FREQUENCY_HOLDS:
+            self._grams = await store.frequent_grams(tx)
+            self._asked_at = tx.now
+        return [gram for gram in grams if gram not in self._grams]
+
+
 async def find_cases(
-    tx: Transaction, search: Search, *, after: Place | None, limit: int, protection: Protection
+    tx: Transaction,
+    search: Search,
+    *,
+    after: Place | None,
+    limit: int,
+    protection: Protection,
+    frequency: Frequency,
 ) -> Found:
     """The cases that a search finds among those the caller may see; personal data are masked to everyone."""
     place = after or Place()
@@ -35,14 +60,26 @@ async def find_cases(
         hits = await store.find(tx, store.statement(search, place, limit + 1))
         following = _behind(search, hits[limit - 1]) if len(hits) > limit else None
         return Found(items=[_shown(hit, protection) for hit in hits[:limit]], following=following)
-    return await _find_words(tx, search, place, limit, protection)
-
-
-async def _find_words(tx: Transaction, search: Search, place: Place, limit: int, protection: Protection) -> Found:
     grams = protection.grams(*search.terms)
+    rare = await frequency.rare(tx, grams)
+    frequent = sorted(set(grams).difference(rare))
+    used = [*rare, *frequent[:_FREQUENT_BESIDE_RARE]] if rare else grams
+    return await _find_words(tx, search, place, limit, protection, grams=used, are_rare=bool(rare))
+
+
+async def _find_words(
+    tx: Transaction,
+    search: Search,
+    place: Place,
+    limit: int,
+    protection: Protection,
+    *,
+    grams: Sequence[int],
+    are_rare: bool,
+) -> Found:
     found: list[Shown] = []
     examined = 0
-    if store.is_by_words(search):
+    if store.is_by_words(search) and not are_rare:
         # Only a page that the newest cases fill is taken from them; otherwise the index of words begins anew.
         hits = await store.find(tx, store.recent_words(search, place, 2 * limit + 2, grams))
         found = [shown for hit in hits if holds(search.terms, *_texts(shown := _shown(hit, protection)))]

@@ -19,6 +19,7 @@ from shouwen.runtime.unit_of_work import UnitOfWork
 
 def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
     """The routes of this room."""
+    frequency = searching.Frequency()
 
     def asked(
         text: Annotated[
@@ -91,7 +92,9 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
             return Page(items=[], next=None)
         place = _place(after, search)
         async with work.as_person(caller) as tx:
-            found = await searching.find_cases(tx, search, after=place, limit=limit, protection=protection)
+            found = await searching.find_cases(
+                tx, search, after=place, limit=limit, protection=protection, frequency=frequency
+            )
         return Page(
             items=[CaseListed.shown(each) for each in found.items],
             next=searching.text_of(found.following) if found.following else None,

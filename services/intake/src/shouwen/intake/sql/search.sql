@@ -74,7 +74,9 @@ FROM (
     ) AS recent
     ORDER BY recent.id DESC LIMIT $3
 ) AS recent
-JOIN case_text_seen AS t ON t.case_id = recent.id AND t.grams @> $2::integer[]
+-- OFFSET 0: for words that stand in a large part of all texts the index of words would be the long way.
+JOIN LATERAL (SELECT seen.grams FROM case_text_seen AS seen WHERE seen.case_id = recent.id OFFSET 0) AS t
+    ON t.grams @> $2::integer[]
 JOIN cases AS c ON c.id = recent.id
 LEFT JOIN LATERAL (
     SELECT min(d.due_at) AS next_due_at FROM case_deadline AS d
@@ -93,6 +95,10 @@ LEFT JOIN LATERAL (
 ) AS deadline ON true
 WHERE t.grams @> $2::integer[] /* filters */
 ORDER BY t.case_id DESC LIMIT $1;
+
+-- name: frequent_grams
+-- Pairs of characters that stand in many texts.
+SELECT shouwen_frequent_grams();
 
 -- name: add_text
 -- The grams of a case's texts.

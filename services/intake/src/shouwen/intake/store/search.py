@@ -121,9 +121,9 @@ async def find(tx: Transaction, asked: Statement) -> list[Hit]:
     return [_hit(row) for row in rows]
 
 
-async def add_text(tx: Transaction, case_id: UUID, branch: str, grams: Iterable[int]) -> None:
-    """Let a case be found by the words of its texts."""
-    await tx.execute(QUERIES.add_text, case_id, branch, list(grams))
+async def frequent_grams(tx: Transaction) -> frozenset[int]:
+    """Pairs of characters that stand in so many texts that they narrow a search little."""
+    return frozenset(await tx.fetch_value(QUERIES.frequent_grams) or ())
 
 
 @dataclass(frozen=True, slots=True)

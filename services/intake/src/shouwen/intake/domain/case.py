@@ -399,6 +399,9 @@ def reply(
         Invalid: ``replied_at`` is in the future or before the matter came in.
     """
     state = case.after("reply")
+    if case.parts:
+        # What the departments answered leaves as one answer, from whoever answers for the whole (003 §7(一)).
+        actor.require_say(case, "reply")
     dossier.require_answerable(case)
     if commits:
         dossier.require_approval(case)
@@ -465,13 +468,24 @@ def withdraw(case: Case, *, withdrawn_at: datetime | None, actor: Actor, now: da
         NotInThisState, NotYours: what stands against it.
         Invalid: ``withdrawn_at`` is in the future or before the matter came in.
     """
-    state = case.after("withdraw")
+    case.after("withdraw")
     actor.require_say(case, "withdraw")
     at = happened_at(case, withdrawn_at, field="withdrawn_at", now=now)
-    changed = replace(case, state=state, ended_at=at, pause=None)
-    fact = CaseWithdrawn(
-        branch=case.branch, case_id=case.id, number=case.number, withdrawn_at=at, recorded_by=actor.person
-    )
+    return _withdrawn(case, at=at, by=actor.person)
+
+
+def withdraw_part(part: Case, *, by: str, now: datetime) -> tuple[Case, CaseWithdrawn]:
+    """End an open part together with its whole, whoever is responsible for the part.
+
+    Raises:
+        NotInThisState: the part has ended.
+    """
+    return _withdrawn(part, at=now, by=by)
+
+
+def _withdrawn(case: Case, *, at: datetime, by: str) -> tuple[Case, CaseWithdrawn]:
+    changed = replace(case, state=case.after("withdraw"), ended_at=at, pause=None)
+    fact = CaseWithdrawn(branch=case.branch, case_id=case.id, number=case.number, withdrawn_at=at, recorded_by=by)
     return changed, fact
 
 

@@ -8,7 +8,8 @@ from shouwen.intake.domain import case as life
 from shouwen.intake.domain.case import Case, PauseReason, ReopenReason
 from shouwen.intake.domain.registration import refuse_service
 from shouwen.intake.handlers.shared import Once, actor_of, claim, locked, person_of, record, unknown_owner, work_on
-from shouwen.intake.store import directory, dossier, facts, listed, runs
+from shouwen.intake.handlers.splitting import require_whole_open
+from shouwen.intake.store import directory, dossier, facts, listed, relatives, runs
 from shouwen.intake.store.cases import Filed
 from shouwen.runtime.unit_of_work import Transaction
 
@@ -96,7 +97,7 @@ async def resolve_case(
 async def withdraw_case(
     tx: Transaction, number: str, *, withdrawn_at: datetime | None, note: bytes | None, once: Once | None = None
 ) -> Case:
-    """End a case that its requester withdrew.
+    """End a case that its requester withdrew, and its open parts with it.
 
     Raises:
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
@@ -106,7 +107,12 @@ async def withdraw_case(
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.withdraw(case, withdrawn_at=withdrawn_at, actor=actor, now=tx.now)
 
-    return await work_on(tx, number, "withdraw case", decide, note=note, once=once)
+    case = await work_on(tx, number, "withdraw case", decide, note=note, once=once)
+    if case.parts and case.state == "withdrawn":
+        for part in await relatives.lock_open_parts(tx, case.id):
+            changed, fact = life.withdraw_part(part, by=actor.person, now=tx.now)
+            await record(tx, part, changed, fact, "withdraw part")
+    return case
 
 
 async def acknowledge_case(
@@ -207,6 +213,7 @@ async def take_up_again(
         Invalid: the person responsible is not at work in the branch.
     """
     case = filed.case
+    await require_whole_open(tx, filed)
     is_known, department = await directory.active_person(tx, owner or case.owner, case.branch)
     if not is_known:
         raise unknown_owner()

@@ -8,7 +8,7 @@ from shouwen.intake.domain import custody as passing_on
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.custody import Colleague, Held, Holding, Liability, Offer, OfferState, receiver_in
 from shouwen.intake.handlers.notices import request_notice
-from shouwen.intake.handlers.shared import NoSuchCase, Once, actor_of, claim, locked, record, unknown_owner
+from shouwen.intake.handlers.shared import NoSuchCase, Once, actor_of, claim, locked, record, tell, unknown_owner
 from shouwen.intake.store import cases, custody, delegations, directory
 from shouwen.intake.store.cases import Filed
 from shouwen.intake.store.custody import FiledOffer
@@ -81,7 +81,7 @@ async def offer_case(
         answer=None,
     )
     await custody.add_offer(tx, case, made, phone=filed_offer.phone, reason=filed_offer.reason)
-    await record(tx, case, case, fact, "offer case")
+    await tell(tx, case, "offer case", fact)
     return case, _shown(filed_offer, tx.now, protection)
 
 
@@ -140,7 +140,7 @@ async def return_case(
     )
     note = protection.keys.encrypt(reason)
     await custody.answer_offer(tx, answered, answer=note)
-    await record(tx, case, case, fact, "return case", note=note)
+    await tell(tx, case, "return case", fact, note=note)
     return case
 
 
@@ -196,7 +196,7 @@ async def _standing_offer(tx: Transaction, filed: Filed) -> Offer | None:
         return found and found.offer
     lapsed, fact = passing_on.lapse(filed.case, found.offer)
     await custody.answer_offer(tx, lapsed, answer=None)
-    await record(tx, filed.case, filed.case, fact, "lapse offer")
+    await tell(tx, filed.case, "lapse offer", fact)
     return None
 
 

@@ -62,7 +62,7 @@ async def show_case(tx: Transaction, number: str, *, protection: Protection) -> 
         next_due_at=await search.next_due_at(tx, filed.case),
         erased=shown.erased,
         notes=[(note, protection.keys.decrypt(note.text)) for note in notes],
-        around=await surroundings(tx, filed),
+        around=await surroundings(tx, filed, protection=protection),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from shouwen.intake.domain import case as life
 from shouwen.intake.domain import registration as entering
 from shouwen.intake.domain.case import CLERKS, Case
 from shouwen.intake.domain.directory import Branch
@@ -13,7 +14,9 @@ from shouwen.intake.handlers.shared import (
     SYSTEM,
     KeyUsedOtherwise,
     Once,
+    actor_of,
     person_of,
+    record,
     unknown_owner,
 )
 from shouwen.intake.store import cases, directory, facts, listed, requests
@@ -33,10 +36,18 @@ class Registered:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the requester was answered at once; the words are encrypted."""
+
+    text: bytes
+    written: bool
+
+
 async def register_case(
-    tx: Transaction, registration: Registration, *, once: Once, protection: Protection
+    tx: Transaction, registration: Registration, *, once: Once, protection: Protection, answer: Answer | None = None
 ) -> Registered:
-    """Enter a matter into the register; the same request again gives the same case.
+    """Enter a matter into the register, perhaps answered at once; the same request again gives the same case.
 
     Raises:
         Forbidden: the caller may not register, or not in this branch.
@@ -89,7 +100,20 @@ async def register_case(
         entry, reason_code = listed
         mark = entering.mark_listed(case, reason_code=reason_code, now=tx.now)
         await add_mark(tx, case, mark, list_entry_id=entry)
+    if answer is not None:
+        case = await _answered(tx, case, answer)
     return Registered(case=case, is_new=True)
+
+
+async def _answered(tx: Transaction, case: Case, answer: Answer) -> Case:
+    """The case as it was answered on the spot (I-06; 001 §13)."""
+    if person_of(tx).roles.isdisjoint(CLERKS):
+        raise Invalid(
+            "A system cannot answer a requester.", field="answer", remedy="Leave it out; a person records the answer."
+        )
+    replied, fact = life.reply(case, replied_at=None, written=answer.written, actor=actor_of(tx), now=tx.now)
+    await record(tx, case, replied, fact, "answer on the spot", note=answer.text)
+    return replied
 
 
 async def _claimed(tx: Transaction, principal: Principal, once: Once) -> Case:

@@ -25,6 +25,7 @@ from shouwen.intake.http import (
     search,
     suggestion,
     survey,
+    web_form,
 )
 from shouwen.intake.http.channels import Channels
 from shouwen.intake.store.protection import Protection
@@ -55,6 +56,7 @@ def routes(
         room.add_routes(router, work, protection)
     attachments.add_routes(router, work, protection, channels=channels)
     mail.add_routes(router, channels=channels)
+    web_form.add_routes(router, forms=channels.forms)
     custody.add_routes(router, work, protection, handover_time=handover_time)
     for public_room in (progress, survey):
         public_room.add_routes(router, work, protection, access=access)

@@ -54,6 +54,13 @@ class ClientSent(Sent):
     )
 
 
+class AnswerSent(Sent):
+    """What the requester was answered while they were there (I-06)."""
+
+    text: Words
+    written: bool = Field(False, description="Whether in writing")
+
+
 class CaseSent(Sent):
     """A matter to be registered (I-01)."""
 
@@ -69,6 +76,7 @@ class CaseSent(Sent):
     client: ClientSent | None = None
     owner: Identifier | None = Field(None, description="Who is responsible; unless given, whoever registers (I-05)")
     department: Identifier | None = None
+    answer: AnswerSent | None = Field(None, description="The answer given on the spot: registered and answered in one")
 
     def registration(self) -> Registration:
         """The matter as the domain takes it."""
@@ -234,11 +242,18 @@ def _add_registration(router: APIRouter, work: UnitOfWork, protection: Protectio
         """Register a matter: it gets its number, its first responsible person, and its trace."""
         once = once_of(protection, key, "register", body)
         async with work.as_person(caller) as tx:
-            registered = await registration.register_case(tx, body.registration(), once=once, protection=protection)
+            registered = await registration.register_case(
+                tx,
+                body.registration(),
+                once=once,
+                protection=protection,
+                answer=body.answer
+                and registration.Answer(protection.keys.encrypt(body.answer.text), body.answer.written),
+            )
         if not registered.is_new:
             response.status_code = 200
         # What was answered first is answered again, whatever has become of the case.
-        return CaseAnswer.of(registered.case).model_copy(update={"state": "received"})
+        return CaseAnswer.of(registered.case).model_copy(update={"state": "responded" if body.answer else "received"})
 
 
 def _add_reading(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:

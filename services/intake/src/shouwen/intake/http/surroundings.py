@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from shouwen.contracts.case import CaseState
+from shouwen.contracts.case import CaseState, CaseType
 from shouwen.intake.domain.case import Case, PauseReason, ReopenReason
+from shouwen.intake.domain.malicious import FindingState
 from shouwen.intake.domain.numbering import number_of_parent
 from shouwen.intake.handlers.surroundings import Surroundings
 
@@ -61,12 +63,84 @@ def course_fields(case: Case) -> dict[str, Any]:
     }
 
 
+class AnswerShown(BaseModel):
+    """What a part was answered with."""
+
+    time: datetime
+    by: str
+    text: str
+
+
+class PartShown(BaseModel):
+    """A part of a split case."""
+
+    id: UUID
+    number: str
+    type: CaseType
+    state: CaseState
+    department: str | None
+    owner: str
+    subject: str
+    replied_at: datetime | None
+    ended_at: datetime | None
+    answers: list[AnswerShown]
+
+
+class MaliciousShown(BaseModel):
+    """What one person holds the complaint to be, and what a second person made of it."""
+
+    state: FindingState
+    proposed_by: str
+    proposed_at: datetime
+    reason: str
+    decided_by: str | None
+    decided_at: datetime | None
+    decision: str | None
+
+
 class Around(BaseModel):
     """What lies around a case."""
 
     runs: list[RunShown] = Field(description="The earlier runs, the first one first")
+    parts: list[PartShown] = Field(description="What it was split into, with the answers of each part")
+    links: list[str] = Field(description="The numbers of cases that are near to it")
+    merged: list[str] = Field(description="The numbers of cases that were merged into it")
+    malicious: list[MaliciousShown] = Field(description="Findings proposed, confirmed and rejected (002 七(二))")
+    score: int | None = Field(description="How satisfied the requester was when last asked, from 1 to 5 (001 §21)")
 
 
 def around_fields(around: Surroundings) -> dict[str, Any]:
     """The fields of ``Around``."""
-    return {"runs": [RunShown.model_validate(each, from_attributes=True) for each in around.runs]}
+    return {
+        "runs": [RunShown.model_validate(each, from_attributes=True) for each in around.runs],
+        "parts": [
+            PartShown(
+                id=each.case.id,
+                number=each.case.number,
+                type=each.case.type,
+                state=each.case.state,
+                department=each.case.department,
+                owner=each.case.owner,
+                subject=each.subject,
+                replied_at=each.case.replied_at,
+                ended_at=each.case.ended_at,
+                answers=[AnswerShown(time=answer.at, by=answer.by, text=answer.text) for answer in each.answers],
+            )
+            for each in around.parts
+        ],
+        "links": list(around.relatives.links),
+        "merged": list(around.relatives.merged),
+        "malicious": [
+            MaliciousShown(
+                state=each.proposal.state,
+                proposed_by=each.proposal.proposed_by,
+                proposed_at=each.proposal.proposed_at,
+                reason=each.reason,
+                decided_by=each.proposal.decided_by,
+                decided_at=each.proposal.decided_at,
+                decision=each.decision,
+            )
+            for each in around.malicious
+        ],
+        "score": around.score,
+    }

@@ -106,7 +106,7 @@ def _add_asking(router: APIRouter, work: UnitOfWork, protection: Protection, acc
     async def take_down_opinion(
         number: Number, body: OpinionSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
-        """Record what a requester said by phone, letter, on a visit or at a meeting, to another person than the owner."""
+        """Record what a requester said in person, by phone, letter or at a meeting, to somebody else than the owner."""
         once = once_of(protection, key, f"opinion {number}", body) if key else None
         words = protection.encrypt(body.text)
         async with work.as_person(caller) as tx:

@@ -53,7 +53,7 @@ async def explain_clock(tx: Transaction, clock_id: UUID, policies: Policies) -> 
     branch = (await branches.get_branches(tx, [row["branch"]]))[row["branch"]]
     composition = policies.of(branch)
     told = (await facts.facts_of(tx, [subject]))[subject]
-    clock = next((each for each in composition.evaluate(*subject, told) if each.clock_id == clock_id), None)
+    clock = next((each for each in composition.evaluate(*subject, told, tx.now) if each.clock_id == clock_id), None)
     if clock is None:
         # The pack that armed it is gone; what is kept still stands, only the reasons are not known any more.
         return Explained(row, (), 0, (), None)

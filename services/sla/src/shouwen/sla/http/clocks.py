@@ -8,17 +8,21 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from shouwen.contracts.clock import ClockState
+from shouwen.contracts.event import Identifier
 from shouwen.runtime import telemetry
-from shouwen.runtime.auth import Caller
+from shouwen.runtime.auth import Caller, Principal
 from shouwen.runtime.errors import Invalid
 from shouwen.runtime.http import After, Limit, Page
 from shouwen.runtime.unit_of_work import UnitOfWork
+from shouwen.sla.domain.clock import Clock
 from shouwen.sla.domain.explanation import Segment
 from shouwen.sla.domain.instant import SECOND, moment
-from shouwen.sla.handlers import clocks
+from shouwen.sla.domain.instruction import Extending, Instructing, Pausing, Resuming
+from shouwen.sla.domain.pack import Name
+from shouwen.sla.handlers import clocks, instructions
 from shouwen.sla.handlers.clocks import Explained
 from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.store.clocks import ClockFilter
@@ -38,7 +42,9 @@ class ClockItem(BaseModel):
     state: ClockState
     breached: bool
     started_at: datetime
-    due_at: datetime | None = Field(description="The deadline; null while the clock is paused")
+    due_at: datetime | None = Field(
+        description="The deadline; null while the clock is paused and nobody knows until when"
+    )
     ended_at: datetime | None = Field(description="When it was met or cancelled")
     provisional: bool = Field(description="The deadline rests on public holidays that are not announced yet")
     owner: str | None
@@ -67,6 +73,16 @@ class FiringItem(BaseModel):
     role: str | None = None
 
 
+class ExtensionItem(BaseModel):
+    """More time that was approved."""
+
+    units: int = Field(description="In the target's unit")
+    reason: str
+    approved_by: str | None
+    approved_at: datetime
+    requester_informed_at: datetime | None
+
+
 class ClockDetail(ClockItem):
     """A clock with its explanation: the counted seconds of its segments add up to ``limit_seconds``."""
 
@@ -76,6 +92,32 @@ class ClockDetail(ClockItem):
     remaining_seconds: float | None = Field(description="What is left when a paused clock resumes")
     segments: list[SegmentItem]
     firings: list[FiringItem]
+    extensions: list[ExtensionItem]
+    statutory: bool | None = Field(
+        description="A duty by law: never paused, never extended; null if not known any more"
+    )
+    pausable: list[str] = Field(description="Reasons for which it may pause")
+    extension_role: str | None = Field(description="The role that may approve more time; null when nobody may")
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class PauseRequest(_Asked):
+    """Why the clock stands still, and for how long."""
+
+    reason: Name = Field(description="One of the clock's 'pausable'")
+    expected_until: AwareDatetime | None = Field(None, description="When it resumes by itself, unless resumed before")
+    evidence: Identifier | None = Field(None, description="Where it is written that the matter waits")
+
+
+class ExtendRequest(_Asked):
+    """More time, approved before the deadline, and told to the requester."""
+
+    units: int = Field(ge=1, description="How much, in the target's unit")
+    reason: Name
+    requester_informed_at: AwareDatetime
 
 
 def add_routes(router: APIRouter, work: UnitOfWork, rules: Rules) -> None:
@@ -107,6 +149,30 @@ def add_routes(router: APIRouter, work: UnitOfWork, rules: Rules) -> None:
         policies = await rules.current()
         async with work.as_person(caller) as tx:
             return _detail(await clocks.explain_clock(tx, clock_id, policies))
+
+    async def instruct(clock_id: UUID, caller: Principal, asked: Instructing) -> ClockDetail:
+        policies = await rules.current()
+        async with work.as_person(caller) as tx:
+            return _detail(await instructions.instruct(tx, clock_id, asked, policies))
+
+    @router.post("/clocks/{clock_id}/pause")
+    async def pause_clock(  # pyright: ignore[reportUnusedFunction]
+        clock_id: UUID, caller: Caller, asked: PauseRequest
+    ) -> ClockDetail:
+        """Let a clock stand still, for a reason that its pack knows. Statutory clocks never do."""
+        return await instruct(clock_id, caller, Pausing(asked.reason, asked.expected_until, asked.evidence))
+
+    @router.post("/clocks/{clock_id}/resume")
+    async def resume_clock(clock_id: UUID, caller: Caller) -> ClockDetail:  # pyright: ignore[reportUnusedFunction]
+        """Let a paused clock go on."""
+        return await instruct(clock_id, caller, Resuming())
+
+    @router.post("/clocks/{clock_id}/extend")
+    async def extend_clock(  # pyright: ignore[reportUnusedFunction]
+        clock_id: UUID, caller: Caller, asked: ExtendRequest
+    ) -> ClockDetail:
+        """Approve more time before the deadline; the requester has been told. For the role that the pack names."""
+        return await instruct(clock_id, caller, Extending(asked.units, asked.reason, asked.requester_informed_at))
 
 
 def _item(row: asyncpg.Record) -> dict[str, Any]:
@@ -160,8 +226,25 @@ def _detail(explained: Explained) -> ClockDetail:
             "remaining_seconds": explained.remaining / SECOND if row["state"] == "paused" else None,
             "segments": [_segment(each) for each in explained.segments],
             "firings": firings,
+            "extensions": [
+                {
+                    "units": each["units"],
+                    "reason": each["reason"],
+                    "approved_by": each["by"],
+                    "approved_at": moment(each["at"]),
+                    "requester_informed_at": each["informed_at"],
+                }
+                for each in row["extensions"]
+            ],
+            "statutory": None if clock is None else clock.target.statutory,
+            "pausable": [] if clock is None else sorted(clock.target.pausable),
+            "extension_role": _extension_role(clock),
         }
     )
+
+
+def _extension_role(clock: Clock | None) -> str | None:
+    return None if clock is None or clock.target.extension is None else clock.target.extension.role
 
 
 def _segment(segment: Segment) -> SegmentItem:

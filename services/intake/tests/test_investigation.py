@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shouwen.contracts.case import CaseFoundMalicious
 from shouwen.contracts.casework import (
     CorrectiveActionAssigned,
     CorrectiveActionCompleted,
@@ -179,6 +180,20 @@ async def test_a_case_under_investigation_does_not_end_before_the_ruling(
     refused = await send(complaint, "resolve", "bj.clerk")
     assert (refused.status_code, fields(refused)) == (409, ["investigation"])
     await send.good(complaint, "investigation/ruling", "bj.manager", finding="not_substantiated", ruling="不成立。")
+    await send.good(complaint, "resolve", "bj.clerk")
+
+
+@pytest.mark.req("I-03", "I-10")
+async def test_a_complaint_ruled_malicious_is_malicious_by_investigator_and_approver(
+    intake: Running, complaint: Body, send: Any, fields: Fields
+) -> None:
+    await investigated(send, complaint, "malicious")
+    await send.good(complaint, "investigation/ruling", "bj.manager", finding="malicious", ruling="经核实不属实。")
+    [found] = await intake.emitted(CaseFoundMalicious, subject=f"case/{complaint['id']}")
+    assert (found.data.proposed_by, found.data.confirmed_by) == ("bj.clerk2", "bj.manager")
+    shown = (await intake.http.get(f"/api/cases/{complaint['number']}", headers=send.headers("bj.manager"))).json()
+    assert shown["found_malicious_at"] is not None
+    assert "不属实" not in str(shown), "what was written down stays with the investigation"
     await send.good(complaint, "resolve", "bj.clerk")
 
 

@@ -57,6 +57,9 @@ async def test_a_requester_answers_once_without_an_account_and_the_score_is_show
     [survey] = await send.show(ended, "surveys")
     assert (survey["score"], survey["text"], survey["led_to"]) == (5, "非常满意，谢谢。", "nothing")
 
+    shown = await intake.http.get(f"/api/cases/{ended['number']}", headers=send.headers("bj.clerk"))
+    assert shown.json()["score"] == 5
+
     for again in (await public.post(path, json={"score": 1}), await public.get(path)):
         assert (again.status_code, again.json()["code"], fields(again)) == (409, "survey_used", ["token"])
     [survey] = await send.show(ended, "surveys")

@@ -7,8 +7,10 @@ from uuid import UUID
 
 from shouwen.contracts.casework import Finding
 from shouwen.intake.domain import investigation as rules
+from shouwen.intake.domain import malicious
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.investigation import CorrectiveAction, Investigation
+from shouwen.intake.domain.malicious import Proposal
 from shouwen.intake.handlers.shared import (
     NoSuchCase,
     Once,
@@ -16,11 +18,13 @@ from shouwen.intake.handlers.shared import (
     claim,
     locked,
     person_of,
+    record,
     tell,
     unknown_owner,
 )
 from shouwen.intake.store import cases, directory, facts
 from shouwen.intake.store import investigation as store
+from shouwen.intake.store import malicious as malicious_store
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.errors import NotFound
 from shouwen.runtime.ids import new_id
@@ -123,8 +127,10 @@ async def find(tx: Transaction, number: str, *, finding: Finding, reasoning: byt
     return case
 
 
-async def approve(tx: Transaction, number: str, *, finding: Finding, ruling: bytes, once: Once | None = None) -> Case:
-    """Approve the finding and rule on it, as a second person.
+async def approve(
+    tx: Transaction, number: str, *, finding: Finding, ruling: bytes, protection: Protection, once: Once | None = None
+) -> Case:
+    """Approve the finding and rule on it, as a second person; approved as malicious, the complaint is so from now on.
 
     Raises:
         NoSuchCase, Forbidden, Refused: what stands against it.
@@ -137,6 +143,8 @@ async def approve(tx: Transaction, number: str, *, finding: Finding, ruling: byt
     await store.save_investigation(tx, ruled)
     await store.save_ruling(tx, ruled, ruling)
     await tell(tx, case, "approve ruling", fact)
+    if finding == "malicious" and case.found_malicious_at is None:
+        return await _find_malicious(tx, case, ruled, protection)
     return case
 
 
@@ -247,6 +255,23 @@ async def show_investigations(tx: Transaction, number: str, *, protection: Prote
     if any(each.is_readable and each.facts for each in rounds):
         await facts.add_look(tx, case, person=actor.person, fields=["investigation.facts"])
     return rounds
+
+
+async def _find_malicious(tx: Transaction, case: Case, ruled: Investigation, protection: Protection) -> Case:
+    """The investigator is the first of the two persons it takes, unless somebody proposed it before (002 七(二)).
+
+    What was written down stays with the investigation, which not everybody may read.
+    """
+    see = protection.keys.encrypt(f"经调查认定，详见第 {ruled.round} 次调查记录。")
+    proposal = await malicious_store.open_proposal(tx, case.id)
+    if proposal is None:
+        assert ruled.found_at is not None
+        proposal = Proposal(id=new_id(tx.now), proposed_by=ruled.investigator, proposed_at=ruled.found_at)
+        await malicious_store.add_proposal(tx, case, proposal, reason=see)
+    changed, decided, fact = malicious.confirm(case, proposal, actor=actor_of(tx), now=tx.now)
+    await malicious_store.decide(tx, decided, decision=see)
+    await record(tx, case, changed, fact, "find malicious")
+    return changed
 
 
 async def _require_known(tx: Transaction, case: Case, person: str, field: str) -> None:

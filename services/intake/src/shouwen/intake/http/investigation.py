@@ -207,7 +207,9 @@ def _add_inquiry(router: APIRouter, work: UnitOfWork, protection: Protection) ->
         once = once_of(protection, key, f"ruling {number}", body) if key else None
         ruling = protection.keys.encrypt(body.ruling)
         async with work.as_person(caller) as tx:
-            case = await handlers.approve(tx, number, finding=body.finding, ruling=ruling, once=once)
+            case = await handlers.approve(
+                tx, number, finding=body.finding, ruling=ruling, protection=protection, once=once
+            )
         return WorkedAnswer.of(case)
 
 

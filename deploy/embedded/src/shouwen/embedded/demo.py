@@ -42,6 +42,7 @@ class Requester(_Strict):
     name: str
     phone: str
     relation: str
+    email: str | None = None
 
 
 class Client(_Strict):
@@ -175,7 +176,7 @@ class _Demo:
             "subject": matter.subject,
             "description": matter.description,
             "received_at": (now - timedelta(minutes=matter.received)).isoformat(),
-            "requester": matter.requester.model_dump(),
+            "requester": matter.requester.model_dump(exclude_none=True),
         }
         if matter.severity:
             body["severity"] = matter.severity
@@ -198,10 +199,10 @@ class _Demo:
         return case
 
     async def _work(self, case: Mapping[str, Any], step: Step) -> None:
-        path, manager = f"/api/cases/{case['number']}/{step}", f"{PREFIXES[case['branch']]}.manager"
-        body = steps.body(step, case["branch"])
-        response = await self._post("intake", path, manager, ["manager"], case["branch"], body)
-        self._expect(response, 200)
+        deed = steps.deed(step, case["branch"])
+        path = f"/api/cases/{case['number']}/{deed.path}"
+        response = await self._post("intake", path, deed.person, [deed.role], case["branch"], deed.body)
+        self._expect(response, 200, 201)
 
     async def summary(self, cases: Sequence[Mapping[str, Any]]) -> None:
         """What the other services made of the day, with links."""

@@ -20,7 +20,7 @@ import httpx
 
 from shouwen.embedded import steps as staff
 from shouwen.embedded.access import Access
-from shouwen.embedded.steps import PREFIXES, Step
+from shouwen.embedded.steps import PREFIXES, Deed, Step
 
 STEPS: tuple[tuple[Step, ...], ...] = (
     (),
@@ -28,6 +28,8 @@ STEPS: tuple[tuple[Step, ...], ...] = (
     ("assign", "reply"),
     ("reply", "plan", "resolve"),
     ("reply", "resolve"),
+    ("acknowledge", "offer", "accept", "reply", "resolve"),
+    ("pause", "resume", "reply", "plan"),
     ("withdraw",),
 )
 RETRIED = (500, 502, 503, 504)
@@ -136,28 +138,21 @@ async def _one(
     known = {name: case[name] for name in ("id", "number", "state", "trace_id")}
     intent = {**known, "type": matter["type"], "posted_at": posted_at}
     load.intents.append(intent)
-    manager = access.headers(f"{prefix}.manager", [matter["branch"]], ["manager"])
     for step in steps:
-        intent["state"] = await _work(access, http, load, case | {"branch": matter["branch"]}, step, manager)
+        intent["state"] = await _work(access, http, load, case["number"], staff.deed(step, matter["branch"]), matter)
 
 
 async def _work(
-    access: Access,
-    http: httpx.AsyncClient,
-    load: Load,
-    case: Mapping[str, Any],
-    step: Step,
-    headers: dict[str, str],
+    access: Access, http: httpx.AsyncClient, load: Load, number: str, deed: Deed, matter: Mapping[str, Any]
 ) -> str:
-    base = f"{access.url('intake')}/api/cases/{case['number']}"
-    response, repeated = await _answered(
-        http, load, "POST", f"{base}/{step}", staff.body(step, case["branch"]), headers
-    )
+    headers = access.headers(deed.person, [matter["branch"]], [deed.role])
+    base = f"{access.url('intake')}/api/cases/{number}"
+    response, repeated = await _answered(http, load, "POST", f"{base}/{deed.path}", deed.body, headers)
     if response.status_code == 409 and repeated:
         # The first sending was done although its answer was lost; what counts is the state now.
         response, _ = await _answered(http, load, "GET", base, None, headers)
     if response.status_code != 200:
-        raise LoadFailed(f"{step} of {case['number']} was answered {response.status_code}: {response.text[:500]}")
+        raise LoadFailed(f"{deed.path} of {number} was answered {response.status_code}: {response.text[:500]}")
     return response.json()["state"]
 
 

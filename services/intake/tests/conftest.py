@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +51,8 @@ async def intake(infrastructure: Infrastructure, directory_file: Path, file_fold
         attachment_limit=2_000_000,
         mail_addresses={"bj@service.example.com": "beijing", "CD@service.example.com": "chengdu"},
         first_asked={"chengdu": "cd.clerk"},
+        web_forms=True,
+        web_form_least=timedelta(0),
     ) as one:
         yield one
 

@@ -307,6 +307,7 @@ class Suite:
             }
         if name == "intake":
             settings["SHOUWEN_ATTACHMENTS_URL"] = (self.home.path.resolve() / "files").as_uri()
+            settings["SHOUWEN_WEB_FORMS"] = "true"
         if self.mailbox and name == "notify":
             settings |= {
                 "SHOUWEN_INTAKE_URL": f"http://{self.host}:{self.ports.intake}",

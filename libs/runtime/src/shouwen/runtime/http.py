@@ -99,7 +99,6 @@ def new_app(title: str, *, version: str, description: str = "") -> FastAPI:
         # Without it the page asks validator.swagger.io to judge the document.
         swagger_ui_parameters={"validatorUrl": None, "persistAuthorization": False},
         responses={
-            "default": {"description": "Problem", "content": {PROBLEM_JSON: {"schema": _PROBLEM_REF}}},
             422: {"description": "A field is missing or wrong", "content": {PROBLEM_JSON: {"schema": _PROBLEM_REF}}},
         },
         # FastAPI's own spans record query strings and the texts of errors.
@@ -152,9 +151,32 @@ def _describe_problems(app: FastAPI) -> None:
             schemas["Problem"] = problem
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            for path, operations in document.get("paths", {}).items():
+                for operation in operations.values():
+                    _describe_statuses(path, operation)
         return document
 
     app.openapi = openapi
+
+
+def _describe_statuses(path: str, operation: dict[str, Any]) -> None:
+    """Add to an operation the problems that follow from its shape; its route names those of its meaning."""
+    takes_body = "requestBody" in operation
+    shared = {
+        "400": (takes_body, "The body cannot be read"),
+        "401": ("security" in operation, "A valid bearer token is needed"),
+        "403": ("security" in operation, "Your roles or branches do not allow this"),
+        "404": ("{" in path, "There is no such thing, or it is not visible to you"),
+        "413": (takes_body, "The body is over the limit"),
+        "503": (True, "A server this service needs does not answer at the moment; try again shortly"),
+    }
+    responses: dict[str, dict[str, Any]] = operation.setdefault("responses", {})
+    for status, (applies, description) in shared.items():
+        if applies:
+            responses.setdefault(status, {"description": description})
+    for status, response in responses.items():
+        if status >= "400" and "content" not in response:
+            response["content"] = {PROBLEM_JSON: {"schema": _PROBLEM_REF}}
 
 
 def problem_response(

@@ -14,7 +14,8 @@ from shouwen.intake.gateways.files import Files
 from shouwen.intake.gateways.mailbox import MailboxAccess, watch
 from shouwen.intake.handlers import directory, erasure, mail, search
 from shouwen.intake.handlers.mail import Post
-from shouwen.intake.http import attachments, bulk, directory_import
+from shouwen.intake.handlers.web_form import Forms
+from shouwen.intake.http import attachments, bulk, directory_import, scim
 from shouwen.intake.http.channels import Channels
 from shouwen.intake.settings import IntakeSettings
 from shouwen.intake.store.mail import Mail
@@ -42,7 +43,6 @@ def create(settings: IntakeSettings) -> Service:
     service.hears(subscriptions(protection))
     files = None if settings.attachments_url is None else Files(settings.attachments_url)
     post = None if files is None else post_of(settings, service, files, protection)
-    channels = Channels(files=files, attachment_limit=settings.attachment_limit, post=post)
     access = PublicAccess(
         base_url=settings.public_url.rstrip("/"),
         survey_valid_for=settings.survey_valid_for,
@@ -51,7 +51,17 @@ def create(settings: IntakeSettings) -> Service:
         attempts_per_number=settings.public_attempts_per_number,
         names_contact=settings.progress_names_contact,
     )
+    forms = Forms(
+        work=service.work,
+        protection=protection,
+        access=access,
+        is_open=settings.web_forms,
+        least=settings.web_form_least,
+        first_asked=settings.first_asked,
+    )
+    channels = Channels(files=files, attachment_limit=settings.attachment_limit, post=post, forms=forms)
     service.serves(http.routes(service.work, protection, channels, handover_time=settings.handover_time, access=access))
+    service.serves(scim.routes(service.work, protection))
     allow_longer_bodies(service.app, bulk.PATH, bulk.TABLE_BYTES)
     allow_longer_bodies(service.app, directory_import.PATH, directory_import.TABLE_BYTES)
     allow_longer_bodies(service.app, attachments.PATH, settings.attachment_limit + attachments.FORM_BYTES)

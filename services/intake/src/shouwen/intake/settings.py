@@ -64,6 +64,12 @@ class IntakeSettings(ServiceSettings):
         description='Who is responsible first for what comes by mail or web form, as JSON: {"beijing": "bj.clerk"}; '
         "where a branch is not here its coordinator, else a manager",
     )
+    web_forms: bool = Field(False, description="Whether the public may hand in matters by the web form")
+    web_form_least: timedelta = Field(
+        timedelta(seconds=4),
+        ge=timedelta(0),
+        description="A web form that comes back faster was not filled in by a person, in seconds",
+    )
     imap_host: str | None = Field(None, description="Mail server whose mailbox is read; without it none is")
     imap_port: int = Field(993, ge=1, le=65535, description="Port of that server")
     imap_security: Literal["tls", "starttls", "none"] = Field("tls", description="How that server is spoken to")

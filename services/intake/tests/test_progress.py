@@ -131,6 +131,31 @@ async def test_a_wrong_number_and_a_wrong_code_get_the_same_answer_after_the_sam
 
 
 @pytest.mark.req("I-16")
+async def test_the_progress_is_also_a_page_that_needs_no_script(
+    case: Body, send: Any, public: httpx.AsyncClient
+) -> None:
+    code = await code_of(send, case)
+    page = await public.get(f"{PATH}/page", params={"number": case["number"] + '"><script>'})
+    assert page.status_code == 200
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    shown = await public.post(f"{PATH}/page", data={"number": case["number"], "code": code})
+    assert shown.status_code == 200
+    for text in (case["number"], "已受理", "王芳", "客户服务部", "已登记"):
+        assert text in shown.text
+    for number, typed, status in (
+        (case["number"], "wrong", 404),
+        ("BJ-2020-999999", "wrong", 404),
+        (case["number"], " ", 422),
+        (case["number"], "x" * 61, 422),
+    ):
+        refused = await public.post(f"{PATH}/page", data={"number": number, "code": typed})
+        assert refused.status_code == status
+        assert 'role="alert"' in refused.text
+        assert "王芳" not in refused.text
+
+
+@pytest.mark.req("I-16")
 async def test_a_new_code_takes_the_place_of_the_old_and_only_a_slow_hash_is_kept(
     intake: Running, case: Body, send: Any, public: httpx.AsyncClient
 ) -> None:

@@ -35,7 +35,7 @@ async def link(intake: Running, case: Body, count: int = 1) -> str:
     notices = await intake.emitted(CaseNoticeRequested, subject=f"case/{case['id']}", count=count)
     told = Seal(bytes(range(32))).open(notices[-1].data.sealed)
     assert told["email"] == "zhao.xiaolan@example.com"
-    found = re.fullmatch(r"http://127\.0\.0\.1:8101(/api/public/survey/\S+)", told["link"])
+    found = re.fullmatch(r"http://127\.0\.0\.1:8101(/api/public/survey/\S+)/page", told["link"])
     assert found is not None
     return found[1]
 
@@ -72,6 +72,31 @@ async def test_a_requester_answers_once_without_an_account_and_the_score_is_show
     assert telemetry.trace_id_of(answered.traceparent) == ended["trace_id"]
     rows = await intake.fetch("SELECT survey::text AS row FROM survey")
     assert all("谢谢" not in row["row"] for row in rows)
+
+
+@pytest.mark.req("I-15")
+async def test_the_link_leads_to_a_page_that_needs_no_script(
+    intake: Running, ended: Body, send: Any, public: httpx.AsyncClient
+) -> None:
+    await send.good(ended, "survey", "bj.clerk")
+    path = await link(intake, ended) + "/page"
+    page = await public.get(path)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert ended["number"] in page.text
+    assert "<script" not in page.text
+    again = await public.post(path, data={"text": "<b>慢</b>"})
+    assert again.status_code == 422
+    assert "&lt;b&gt;慢&lt;/b&gt;" in again.text, "what was typed is kept, and is no markup"
+    thanks = await public.post(path, data={"score": "2", "text": WORDS})
+    assert thanks.status_code == 200
+    assert "重新办理" in thanks.text
+    [survey] = await send.show(ended, "surveys")
+    assert (survey["score"], survey["text"], survey["led_to"]) == (2, WORDS, "reopened")
+    for used in (await public.get(path), await public.post(path, data={"score": "5"})):
+        assert used.status_code == 409
+        assert "仅可使用一次" in used.text
+    assert (await public.get("/api/public/survey/x/page")).status_code == 404
 
 
 @pytest.mark.req("I-15", "I-19")

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import ClassVar
 
 from shouwen.contracts.case import CaseState, CaseType
@@ -150,22 +150,29 @@ def require_code_for(case: Case, actor: Actor, *, in_person: bool, has_address: 
 
 
 def progress(
-    case: Case, facts: Iterable[tuple[datetime, str]], *, department: str | None, contact: str | None
+    case: Case, facts: Iterable[tuple[datetime, str]], *, department: str | None, contact: str | None, zone: tzinfo
 ) -> Progress:
-    """What the requester of the case is shown; ``facts`` are the times and types of its own facts, in order."""
+    """What the requester of the case is shown, by the branch's wall clock.
+
+    ``facts`` are the times and types of the case's own facts, in order.
+    """
+
+    def local(at: datetime | None) -> datetime | None:
+        return None if at is None else at.astimezone(zone)
+
     return Progress(
         number=case.number,
         type=case.type,
         state=case.state,
         state_text=STATE_TEXTS[case.state],
-        received_at=case.received_at,
-        registered_at=case.registered_at,
-        promised_at=case.promised_at,
-        replied_at=case.replied_at,
-        ended_at=case.ended_at,
+        received_at=case.received_at.astimezone(zone),
+        registered_at=case.registered_at.astimezone(zone),
+        promised_at=local(case.promised_at),
+        replied_at=local(case.replied_at),
+        ended_at=local(case.ended_at),
         department=department,
         contact=contact,
-        steps=[Step(at, STEP_TEXTS[type_]) for at, type_ in facts if type_ in STEP_TEXTS],
+        steps=[Step(at.astimezone(zone), STEP_TEXTS[type_]) for at, type_ in facts if type_ in STEP_TEXTS],
     )
 
 

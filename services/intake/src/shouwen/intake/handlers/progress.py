@@ -1,6 +1,7 @@
 """The progress of a matter, for its requester: by number and secret code, without an account."""
 
 import asyncio
+from zoneinfo import ZoneInfo
 
 from shouwen.intake.domain import progress as rules
 from shouwen.intake.domain.case import Case
@@ -59,7 +60,7 @@ async def give_code(
 
 def link_of(case: Case, access: PublicAccess) -> str:
     """Where the requester sees the progress; the code is no part of it."""
-    return f"{access.base_url}/api/public/progress?number={case.number}"
+    return f"{access.base_url}/api/public/progress/page?number={case.number}"
 
 
 async def look_up(
@@ -98,4 +99,5 @@ async def _progress(tx: Transaction, number: str, *, protection: Protection, acc
         await store.steps(tx, filed.case.id),
         department=contact.department or filed.case.department,
         contact=protection.decrypt(contact.person) if access.names_contact else None,
+        zone=ZoneInfo(contact.time_zone),
     )

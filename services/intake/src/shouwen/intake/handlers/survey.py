@@ -58,7 +58,7 @@ async def invite(
     await store.add_survey(tx, invited)
     await tell(tx, case, "invite to survey", fact)
     token = tokens.survey_token(protection.hash_key, branch=case.branch, survey_id=invited.id)
-    link = f"{access.base_url}/api/public/survey/{token}"
+    link = f"{access.base_url}/api/public/survey/{token}/page"
     await request_notice(tx, filed, "survey", protection=protection, values={"link": link})
     return case
 

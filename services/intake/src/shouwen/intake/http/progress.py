@@ -1,14 +1,18 @@
 """The progress of a matter: a secret code for its requester, and what they see with it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from html import escape
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import BaseModel, Field, StringConstraints
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
 from shouwen.contracts.case import CaseState, CaseType
-from shouwen.intake.domain.progress import Progress, PublicAccess, readable_code
+from shouwen.intake.domain.progress import NotKnown, Progress, PublicAccess, TooManyAttempts, readable_code
 from shouwen.intake.handlers import progress as handlers
+from shouwen.intake.http import pages
 from shouwen.intake.http.fields import REFUSED, Line, Number, OptionalKey, Sent, once_of
 from shouwen.intake.http.public import PUBLIC, address_of
 from shouwen.intake.store.protection import Protection
@@ -136,3 +140,65 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, a
     ) -> ProgressAnswer:
         """The same by GET."""
         return await look_up(request, number, code)
+
+    @router.get("/public/progress/page", tags=["public"], response_class=HTMLResponse, responses=pages.responses({}))
+    async def show_progress_page(number: Annotated[str, Query(max_length=60)] = "") -> HTMLResponse:
+        """A page that asks for number and code; it needs no script. The link in the message leads here."""
+        return _asking_page(number)
+
+    @router.post(
+        "/public/progress/page",
+        tags=["public"],
+        response_class=HTMLResponse,
+        responses=pages.responses({**_KNOWN, 422: {"description": "The page again, with what is wrong"}}),
+        openapi_extra=pages.takes(*ProgressSent.model_fields),
+    )
+    async def ask_progress_page(request: Request) -> HTMLResponse:
+        """The page, filled in; the answer is a page."""
+        given = await pages.typed(request)
+        number = given.get("number", "")
+        try:
+            sent = ProgressSent.model_validate(given)
+            return _progress_page(await look_up(request, sent.number, sent.code))
+        except ValidationError:
+            return _asking_page(number, ["请填写编号和查询码。 Fill in number and code."], status=422)
+        except NotKnown as error:
+            return _asking_page(number, ["编号或查询码有误，请核对。", error.detail], status=error.status)
+        except TooManyAttempts as error:
+            headers = {"Retry-After": str(error.retry_after_seconds)}
+            texts = ["查询过于频繁，请稍后再试。", error.remedy or ""]
+            return _asking_page(number, texts, status=error.status, headers=headers)
+
+
+def _asking_page(
+    number: str, problems: Sequence[str] = (), *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    return pages.html(
+        "进度查询",
+        pages.wrong(problems)
+        + '<form method="post" action="/api/public/progress/page" accept-charset="utf-8">'
+        + '<label>编号 Number<input type="text" name="number" maxlength="60" required '
+        + f'value="{escape(number)}"></label>'
+        + '<label>查询码 Code<input type="text" name="code" maxlength="60" required autocomplete="off"></label>'
+        + '<button type="submit">查询 Show</button></form>',
+        status=status,
+        headers=headers,
+    )
+
+
+def _progress_page(shown: ProgressAnswer) -> HTMLResponse:
+    lines = {
+        "状态 State": shown.state_text,
+        "收到时间 Received": _readable(shown.received_at),
+        "约定回复时间 Promised": _readable(shown.promised_at),
+        "承办部门 Department": shown.department,
+        "承办人 Contact": shown.contact,
+    }
+    facts = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in lines.items() if value)
+    steps = "".join(f"<tr><th>{_readable(step.time)}</th><td>{escape(step.text)}</td></tr>" for step in shown.steps)
+    return pages.html(f"事项 {shown.number}", f"<dl>{facts}</dl><table>{steps}</table>")
+
+
+def _readable(at: datetime | None) -> str:
+    """By the wall clock of the branch, which the progress carries."""
+    return "" if at is None else at.strftime("%Y-%m-%d %H:%M")

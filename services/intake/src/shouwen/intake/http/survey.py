@@ -1,21 +1,26 @@
 """Surveys: asking a requester, the public link, and how branches are judged."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from html import escape
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, Field
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field, ValidationError
 
 from shouwen.contracts.case import CaseType
 from shouwen.contracts.event import BranchCode, Instant
-from shouwen.intake.domain.progress import PublicAccess
-from shouwen.intake.domain.survey import Outcome
+from shouwen.intake.domain.progress import PublicAccess, TooManyAttempts
+from shouwen.intake.domain.survey import BadLink, Outcome, SurveyExpired, SurveyUsed
 from shouwen.intake.handlers import survey as handlers
+from shouwen.intake.http import pages
 from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
 from shouwen.intake.http.public import PUBLIC, address_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller, Principal
+from shouwen.runtime.errors import Refused
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 Token = Annotated[str, Path(max_length=120, description="The last part of the link in the message")]
@@ -183,3 +188,78 @@ def _add_public(router: APIRouter, work: UnitOfWork, protection: Protection, acc
         async with work.as_person(requester) as tx:
             led_to = await handlers.answer(tx, survey_id, score=body.score, words=words)
         return ThanksAnswer(score=body.score, led_to=led_to)
+
+    @router.get(
+        "/public/survey/{token}/page",
+        tags=["public"],
+        response_class=HTMLResponse,
+        responses=pages.responses(_ONCE),
+    )
+    async def show_survey_page(request: Request, token: Token) -> HTMLResponse:
+        """The survey as a page; it needs no script. The link in the message leads here."""
+        try:
+            return _question_page(await show_survey(request, token))
+        except Refused as error:
+            return _refusal(error)
+
+    @router.post(
+        "/public/survey/{token}/page",
+        tags=["public"],
+        response_class=HTMLResponse,
+        responses=pages.responses({**_ONCE, 422: {"description": "The page again, with what is wrong"}}),
+        openapi_extra=pages.takes(*OpinionSent.model_fields),
+    )
+    async def answer_survey_page(request: Request, token: Token) -> HTMLResponse:
+        """The page, filled in; the answer is a page."""
+        given = await pages.typed(request)
+        try:
+            question = await show_survey(request, token)
+            try:
+                opinion = OpinionSent.model_validate(given)
+            except ValidationError:
+                return _question_page(question, given, status=422)
+            thanks = await answer_survey(request, token, opinion)
+        except Refused as error:
+            return _refusal(error)
+        return pages.html("感谢您的评价", f"<p>{escape(_THANKS[thanks.led_to])}</p>")
+
+
+_SCORE_TEXTS: Mapping[int, str] = {1: "很不满意", 2: "不满意", 3: "一般", 4: "满意", 5: "非常满意"}
+_THANKS: Mapping[Outcome, str] = {
+    "nothing": "您的评价已收到。 Thank you, your answer was received.",
+    "reopened": "很抱歉未能让您满意，我们将重新办理您的事项。 We are sorry, and take your matter up again.",
+    "follow_up": "很抱歉未能让您满意，我们将尽快与您联系。 We are sorry, and will get in touch with you soon.",
+}
+_REFUSALS: Mapping[type[Refused], str] = {
+    BadLink: "该链接无效，请完整打开消息中的链接。",
+    SurveyUsed: "您已评价过，该链接仅可使用一次。如需补充，请致电承办人。",
+    SurveyExpired: "评价时间已过。如有意见，请致电承办人。",
+    TooManyAttempts: "请求过于频繁，请稍后再试。",
+}
+
+
+def _question_page(
+    question: QuestionAnswer, given: Mapping[str, str] | None = None, *, status: int = 200
+) -> HTMLResponse:
+    given = given or {}
+    choices = "".join(
+        f'<label><input type="radio" name="score" value="{score}" required'
+        f"{' checked' if given.get('score') == str(score) else ''}> {score} {text}</label>"
+        for score, text in sorted(_SCORE_TEXTS.items(), reverse=True)
+    )
+    return pages.html(
+        "服务评价",
+        pages.wrong(["请选择 1 至 5 分；文字请勿超过两万字。 Choose 1 to 5."] if status == 422 else [])
+        + f"<p>编号 Number: <strong>{escape(question.number)}</strong></p>"
+        + f'<form method="post" accept-charset="utf-8"><fieldset><legend>{escape(question.question)}</legend>{choices}'
+        + '</fieldset><label>意见（可不填） Words (optional)<textarea name="text" maxlength="20000">'
+        + f"{escape(given.get('text', ''))}</textarea></label>"
+        + '<button type="submit">提交 Send</button></form>',
+        status=status,
+    )
+
+
+def _refusal(error: Refused) -> HTMLResponse:
+    text = _REFUSALS.get(type(error), "")
+    headers = {"Retry-After": str(error.retry_after_seconds)} if isinstance(error, TooManyAttempts) else None
+    return pages.html("服务评价", pages.wrong([text, error.detail]), status=error.status, headers=headers)

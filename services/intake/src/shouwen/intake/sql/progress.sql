@@ -18,7 +18,8 @@ FROM cases JOIN progress_code ON progress_code.case_id = cases.id WHERE cases.nu
 SELECT at, type FROM case_fact WHERE case_id = $1 ORDER BY at, event_id;
 
 -- name: contact
--- The names of a person and a department of a branch, as far as the directory has them.
+-- The names of a person and a department of a branch, as far as the directory has them, and its time zone.
 SELECT
     (SELECT person.name FROM person WHERE person.person = $2 AND person.branch = $1) AS person,
-    (SELECT department.name FROM department WHERE department.branch = $1 AND department.department = $3) AS department;
+    (SELECT department.name FROM department WHERE department.branch = $1 AND department.department = $3) AS department,
+    (SELECT branch.time_zone FROM branch WHERE branch.branch = $1) AS time_zone;

@@ -15,10 +15,11 @@ QUERIES = queries.load("shouwen.intake", "sql/progress.sql")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Who answers for a case: the person's name, encrypted, and the department's."""
+    """Who answers for a case: the person's name, encrypted, and the department's; and the branch's time zone."""
 
     person: bytes | None
     department: str | None
+    time_zone: str
 
 
 async def branch_of_prefix(tx: Transaction, prefix: str) -> str | None:
@@ -46,4 +47,4 @@ async def contact(tx: Transaction, case: Case) -> Contact:
     """Who answers for a case."""
     row = await tx.fetch_one(QUERIES.contact, case.branch, case.owner, case.department)
     assert row is not None
-    return Contact(person=row["person"], department=row["department"])
+    return Contact(person=row["person"], department=row["department"], time_zone=row["time_zone"])

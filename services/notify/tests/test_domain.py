@@ -83,6 +83,10 @@ def test_a_warning_goes_to_the_owner_and_a_breach_to_the_manager_too() -> None:
     assert recipients(ClockBreached(**clock())) == ["bj.clerk", "bj.manager"]
 
 
+def test_a_breach_that_is_told_with_another_one_gets_no_message_of_its_own() -> None:
+    assert recipients(ClockBreached(**clock(told_with=uuid4()))) == []
+
+
 @pytest.mark.req("N-04")
 def test_an_owner_who_is_the_manager_too_is_told_of_a_breach_once() -> None:
     assert recipients(ClockBreached(**clock(responsible=Responsible(owner="bj.manager")))) == ["bj.manager"]

@@ -119,6 +119,9 @@ def _clock_telling(fact: ClockTold, branch: Branch) -> Telling:
     match fact:
         case ClockAtRisk():
             return Telling("clock_at_risk", owner)
+        case ClockBreached() if fact.told_with is not None:
+            # A matter that came late with several limits past: the message of another of its clocks tells it.
+            return Telling("clock_breached", ())
         case ClockBreached():
             return Telling("clock_breached", (*owner, *_role(FIRST_LEVEL, branch)))
         case ClockRecalculated():

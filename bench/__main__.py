@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import backlog, latency, memory, raw, register, report, search, startup
+from bench import backlog, hop, latency, memory, raw, register, report, search, startup, timers
 from bench.report import Section
 
 
@@ -37,6 +37,24 @@ def main(arguments: Sequence[str]) -> None:
             for rate in options.rate
         ],
         "backlog": [lambda: asyncio.run(backlog.measure(rounds=options.rounds, command=command))],
+        "hop": [
+            lambda: asyncio.run(
+                hop.measure(rounds=options.rounds, events=options.events, single=options.single, command=command)
+            )
+        ],
+        "timers": [
+            lambda: asyncio.run(
+                timers.measure(
+                    rounds=options.rounds,
+                    sizes=options.armed,
+                    due=options.due,
+                    replicas=options.replicas,
+                    peer_seconds=options.peer_seconds,
+                    peers=not options.no_peers,
+                    command=command,
+                )
+            )
+        ],
         "search": [lambda: asyncio.run(search.measure(cases=options.cases, command=command))],
         "raw": [
             lambda: asyncio.run(
@@ -61,7 +79,9 @@ def main(arguments: Sequence[str]) -> None:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", help="startup, memory, register, latency, backlog, search, raw; all unless named"
+        "sections",
+        nargs="*",
+        help="startup, memory, register, latency, backlog, hop, timers, search, raw; all unless named",
     )
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (3)")
     parser.add_argument("--cold-rounds", type=int, default=1, help="starts from nothing, which download all (1)")
@@ -72,6 +92,19 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="length of a round of steady load (30)")
     parser.add_argument("--cases", type=int, default=1_000_000, help="cases in the register that is searched (1000000)")
+    parser.add_argument("--events", type=int, default=10_000, help="events that wait for the hop (10000)")
+    parser.add_argument("--single", type=int, default=500, help="events taken one per transaction (500)")
+    parser.add_argument(
+        "--armed",
+        type=int,
+        nargs="+",
+        default=[10_000, 100_000, 1_000_000],
+        help="clocks armed, step by step (… 1000000)",
+    )
+    parser.add_argument("--due", type=int, default=50_000, help="clocks due in the same second (50000)")
+    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2, 4], help="replicas that fire (1 2 4)")
+    parser.add_argument("--peer-seconds", type=float, default=20.0, help="time of the other timer engines a round (20)")
+    parser.add_argument("--no-peers", action="store_true", help="timers without the other engines")
     parser.add_argument("--no-traces", action="store_true", help="register and latency without Zipkin")
     parser.add_argument("--dry", action="store_true", help="print only, write no result files")
     return parser.parse_args(arguments)

@@ -1,0 +1,113 @@
+"""One hop through sla (consume → decide → commit → publish) against one that only carries the same records on."""
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from time import time
+from uuid import uuid4
+
+from aiokafka import AIOKafkaProducer
+
+from bench import arming, payload, raw_hop
+from bench.figures import Rounds, paired_ratio
+from bench.report import Section, Table, circumstances
+from bench.suites import running
+from bench.tap import tapping
+from shouwen.contracts.case import CaseRegistered
+from shouwen.contracts.clock import ClockStarted
+from shouwen.contracts.event import CloudEvent
+from shouwen.embedded.access import Access
+from shouwen.embedded.suite import Suite
+
+Registered = CloudEvent[CaseRegistered]
+MAX_BATCH_BYTES = 1 << 20
+WARM_UP_EVENTS = 500
+WAYS: dict[str, Callable[[int], Sequence[Registered]]] = {
+    "one clock": lambda count: arming.inquiries(count, datetime.now(UTC)),
+    "three clocks": lambda count: [payload.registered(number=uuid4().hex) for _ in range(count)],
+}
+"""What an event gives: an inquiry in Shenzhen one clock and so one event, a complaint in Beijing three."""
+
+
+async def measure(*, rounds: int, events: int, single: int, command: str) -> Section:
+    """The raw hop, then sla with batches, then sla with one message per transaction, in turn."""
+    at = circumstances()
+    raw: list[float] = []
+    batched: dict[str, list[float]] = {name: [] for name in WAYS}
+    one_by_one: list[float] = []
+    with running(traces=False, only=["sla"]) as (suite, access):
+        await _work_off(suite, access, WAYS["one clock"](WARM_UP_EVENTS))
+        for _ in range(rounds):
+            raw.append(await raw_hop.rate(access.kafka_bootstrap, events))
+            for name, make in WAYS.items():
+                batched[name].append(await _work_off(suite, access, make(events)))
+        # The same code with batches of one record: what it costs to commit each message alone.
+        suite.restart("sla", SHOUWEN_CONSUMER_BATCH_SIZE="1")
+        for _ in range(rounds):
+            one_by_one.append(await _work_off(suite, access, WAYS["one clock"](single)))
+    rows = [
+        ["raw hop: records carried on", Rounds.of(raw).text(), "1"],
+        *(
+            [f"sla: {name} per event, until the last is on the bus", Rounds.of(some).text(), _ratio(some, raw, 3)]
+            for name, some in batched.items()
+        ),
+        ["sla, one message per transaction", Rounds.of(one_by_one).text(1), _ratio(one_by_one, raw, 4)],
+    ]
+    over = paired_ratio(batched["one clock"], one_by_one).text(1)
+    return Section(
+        name="hop",
+        title=f"One hop through sla, {events:,} events waiting",
+        command=command,
+        tables=[Table(["", "events per second", "of raw"], rows)],
+        notes=[
+            f"{rounds} rounds. sla is held (SIGSTOP) while the events are published and timed from when it goes on. "
+            "For each event it writes inbox, fact, clock and outbox in one transaction a batch; its relay sends.",
+            f"Batches over one message per transaction ({single:,} events, measured after the other rounds): {over}.",
+        ],
+        figures={
+            "raw_per_second": raw,
+            "batched_per_second": batched,
+            "one_message_per_transaction_per_second": one_by_one,
+        },
+        circumstances=at | {"load_average_after": round(os.getloadavg()[0], 2)},
+    )
+
+
+def _ratio(some: Sequence[float], raw: Sequence[float], decimals: int) -> str:
+    return paired_ratio(some, raw).text(decimals)
+
+
+async def _work_off(suite: Suite, access: Access, events: Sequence[Registered]) -> float:
+    """Events per second until the last clock of the last event is on the bus."""
+    process = suite.services["sla"].process
+    async with tapping(access.kafka_bootstrap, access.stream_prefix, ["clock.v1"]) as tap:
+        process.send(signal.SIGSTOP)
+        try:
+            await _publish(access, events)
+        finally:
+            begun = time()
+            process.send(signal.SIGCONT)
+        await tap.read_rest(idle_seconds=10)
+    started = [one for one in tap.seen if isinstance(one.event.data, ClockStarted)]
+    subjects = {one.event.data.timed_subject for one in started if isinstance(one.event.data, ClockStarted)}
+    if len(subjects) != len(events):
+        raise RuntimeError(f"{len(subjects)} of {len(events)} matters got their clocks")
+    return len(events) / (max(one.handed_at for one in started) - begun)
+
+
+async def _publish(access: Access, events: Sequence[Registered]) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=access.kafka_bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=MAX_BATCH_BYTES,
+    )
+    await producer.start()
+    try:
+        for event in events:
+            topic = access.stream_prefix + event.data.stream
+            await producer.send(topic, event.body(), key=event.key, headers=event.headers())
+        await producer.flush()
+    finally:
+        await producer.stop()

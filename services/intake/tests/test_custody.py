@@ -330,6 +330,29 @@ async def test_a_case_for_a_department_nobody_knows_goes_through_the_coordinator
     assert answer.json()["handover"]["receiver"] == "bj.coordinator"
 
 
+async def test_the_receiver_sees_what_waits_for_their_answer_page_by_page(
+    intake: Running, post: Any, register: Any, matter: Callable[..., Body], fields: Fields
+) -> None:
+    headers = intake.token("bj.general", ["beijing"], ["general_manager"])
+
+    async def waiting(**parameters: Any) -> httpx.Response:
+        return await intake.http.get("/api/handovers", params=parameters, headers=headers)
+
+    numbers = [(await register(matter(subject=f"第{position}件"))).json()["number"] for position in range(3)]
+    for number in numbers:
+        await post(number, "handover", receiver="bj.general", reason="请接手")
+    first = (await waiting(limit=2)).json()
+    rest = (await waiting(limit=2, after=first["next"])).json()
+    assert [each["number"] for each in first["items"] + rest["items"]] == numbers
+    assert rest["next"] is None
+    assert first["items"][0]["subject"] == "第0件"
+    for number in numbers:
+        await post(number, "handover/return", "bj.general", "general_manager", reason="不归我")
+    assert (await waiting()).json()["items"] == []
+    bad = await waiting(after="somewhere")
+    assert (bad.status_code, fields(bad)) == (422, ["after"])
+
+
 async def test_an_offer_is_overtaken_when_the_case_passes_or_ends_otherwise(
     case: Body, post: Any, held: Any, register: Any, matter: Callable[..., Body]
 ) -> None:

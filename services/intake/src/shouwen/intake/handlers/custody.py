@@ -3,12 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from shouwen.intake.domain import custody as passing_on
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.custody import Colleague, Held, Holding, Liability, Offer, OfferState, receiver_in
 from shouwen.intake.handlers.notices import request_notice
-from shouwen.intake.handlers.shared import NoSuchCase, Once, actor_of, claim, locked, record, tell, unknown_owner
+from shouwen.intake.handlers.shared import (
+    NoSuchCase,
+    Once,
+    actor_of,
+    claim,
+    locked,
+    person_of,
+    record,
+    tell,
+    unknown_owner,
+)
 from shouwen.intake.store import cases, custody, delegations, directory
 from shouwen.intake.store.cases import Filed
 from shouwen.intake.store.custody import FiledOffer
@@ -153,6 +164,16 @@ async def lapse_offers(tx: Transaction, limit: int) -> int:
         if filed is not None:
             await _standing_offer(tx, filed)
     return len(found)
+
+
+async def list_waiting(
+    tx: Transaction, *, after: UUID | None, limit: int, protection: Protection
+) -> list[tuple[str, str, OfferShown]]:
+    """What waits for the caller's answer: each case's number and subject with the offer, the oldest first."""
+    return [
+        (each.number, protection.keys.decrypt(each.subject), _shown(each.filed, tx.now, protection))
+        for each in await custody.waiting_offers(tx, person_of(tx).person, after=after, limit=limit)
+    ]
 
 
 async def show_custody(tx: Transaction, number: str, *, protection: Protection) -> CustodyShown:

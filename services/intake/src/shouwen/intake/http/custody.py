@@ -11,9 +11,10 @@ from shouwen.intake.domain.custody import Held, How, Liability, OfferState
 from shouwen.intake.handlers import custody
 from shouwen.intake.handlers.custody import CustodyShown, Offering, OfferShown
 from shouwen.intake.http.commands import REFUSED
-from shouwen.intake.http.fields import Number, OptionalKey, Phone, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.http.fields import Number, OptionalKey, Phone, Sent, Words, WorkedAnswer, once_of, place_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
+from shouwen.runtime.http import After, Limit, Page
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 
@@ -79,6 +80,14 @@ class OfferAnswer(BaseModel):
 class OfferedAnswer(WorkedAnswer):
     """The answer to an offer: the case is still with its owner."""
 
+    handover: OfferAnswer
+
+
+class WaitingOffer(BaseModel):
+    """An offer that waits for your answer."""
+
+    number: str
+    subject: str
     handover: OfferAnswer
 
 
@@ -220,6 +229,18 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, h
         async with work.as_person(caller) as tx:
             case = await custody.return_case(tx, number, reason=body.reason, protection=protection, once=once)
         return WorkedAnswer.of(case)
+
+    @router.get("/handovers", tags=["custody"])
+    async def list_waiting(caller: Caller, limit: Limit, after: After) -> Page[WaitingOffer]:
+        """What is offered to you, or to somebody for whom you stand in, and waits for an answer; the oldest first."""
+        place = place_of(after)
+        async with work.as_person(caller) as tx:
+            found = await custody.list_waiting(tx, after=place, limit=limit + 1, protection=protection)
+        items = [
+            WaitingOffer(number=number, subject=subject, handover=OfferAnswer.of(shown))
+            for number, subject, shown in found[:limit]
+        ]
+        return Page(items=items, next=str(found[limit - 1][2].offer.id) if len(found) > limit else None)
 
     @router.get("/cases/{number}/custody", tags=["custody"])
     async def show_custody(number: Number, caller: Caller) -> CustodyAnswer:

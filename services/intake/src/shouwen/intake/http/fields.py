@@ -109,6 +109,18 @@ def once_of(protection: Protection, key: str, command: str, body: BaseModel) -> 
     return Once(key=key, request_hash=protection.fingerprint(f"{command}\n{body.model_dump_json()}"))
 
 
+def place_of(after: str | None) -> UUID | None:
+    """The id after which a page begins.
+
+    Raises:
+        Invalid: it is none.
+    """
+    try:
+        return None if after is None else UUID(after)
+    except ValueError:
+        raise bad_place() from None
+
+
 def bad_place() -> Invalid:
     return Invalid(
         "This is not a place in this list.", field="after", remedy="Send the 'next' of the page before, unchanged."

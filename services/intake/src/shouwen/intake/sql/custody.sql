@@ -24,6 +24,18 @@ SELECT * FROM handover WHERE case_id = $1 AND state = 'offered';
 -- The offers of a case, the first one first.
 SELECT * FROM handover WHERE case_id = $1 ORDER BY offered_at, id;
 
+-- name: waiting_offers
+-- What waits for an answer of a person, or of somebody for whom they stand in, the oldest first.
+SELECT handover.*, cases.number, cases.subject FROM handover JOIN cases ON cases.id = handover.case_id
+WHERE handover.state = 'offered' AND handover.answer_until > $2 AND ($3::uuid IS NULL OR handover.id > $3)
+    AND (
+        handover.receiver = $1 OR handover.receiver IN (
+            SELECT principal FROM delegation
+            WHERE delegate = $1 AND cancelled_at IS NULL AND starts_at <= $2 AND ends_at > $2
+        )
+    )
+ORDER BY handover.id LIMIT $4;
+
 -- name: answer_offer
 -- What became of an offer.
 UPDATE handover SET state = $2, answered_at = $3, answer = $4 WHERE id = $1;

@@ -72,6 +72,23 @@ async def offers(tx: Transaction, case_id: UUID) -> list[FiledOffer]:
     return [_offer(row) for row in await tx.fetch(QUERIES.offers, case_id)]
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingOffer:
+    """An offer that waits for an answer, with its case."""
+
+    number: str
+    subject: bytes
+    filed: FiledOffer
+
+
+async def waiting_offers(tx: Transaction, person: str, *, after: UUID | None, limit: int) -> list[WaitingOffer]:
+    """What waits for an answer of a person, or of somebody for whom they stand in, the oldest first."""
+    return [
+        WaitingOffer(row["number"], row["subject"], _offer(row))
+        for row in await tx.fetch(QUERIES.waiting_offers, person, tx.now, after, limit)
+    ]
+
+
 async def answer_offer(tx: Transaction, offer: Offer, *, answer: bytes | None) -> None:
     """Keep what became of an offer."""
     await tx.execute(QUERIES.answer_offer, offer.id, offer.state, offer.answered_at, answer)

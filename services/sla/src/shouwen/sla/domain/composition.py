@@ -6,8 +6,9 @@ which it takes effect. A clock runs under what was in force when it started, unl
 move to it.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shouwen.sla.domain.instant import day_start
@@ -71,33 +72,72 @@ class Bound:
 
 def bind(versions: Iterable[PackVersion], zone: ZoneInfo) -> list[Bound]:
     """The targets of these packs with the periods in which each one binds, in the order of the packs."""
-    ordered = sorted(versions, key=lambda each: (each.pack.name, each.pack.version))
-    keys = {
-        layer: {target.key for each in ordered if each.layer == layer for target in each.pack.targets}
-        for layer in (0, 1, 2)
-    }
+    ordered = sorted(versions, key=lambda each: (each.layer, each.pack.name, each.pack.version))
     found: list[tuple[int, Bound]] = []
-    for name in dict.fromkeys(each.pack.name for each in ordered):
-        chain = [each for each in ordered if each.pack.name == name]
-        below = {key for layer in range(chain[0].layer) for key in keys[layer]}
-        found += [(chain[0].layer, bound) for bound in _chained(chain, below, zone)]
+    for layer in (0, 1, 2):
+        below = [bound for _, bound in found]
+        for name in dict.fromkeys(each.pack.name for each in ordered if each.layer == layer):
+            chain = [each for each in ordered if each.pack.name == name]
+            found += [(layer, bound) for bound in _chained(chain, below, zone)]
+    found.sort(key=lambda each: (each[1].target.pack, each[1].target.version))
     return [_uncovered(layer, bound, found) for layer, bound in found]
 
 
-def _chained(chain: Sequence[PackVersion], below: set[Key], zone: ZoneInfo) -> Iterable[Bound]:
+def _chained(chain: Sequence[PackVersion], below: Sequence[Bound], zone: ZoneInfo) -> Iterable[Bound]:
     """The versions of one pack: each target from its own version's effect until the next version's."""
+    lower = {bound.target.key for bound in below}
     for place, version in enumerate(chain):
         earlier = {target.key for each in chain[:place] for target in each.pack.targets}
         following = chain[place + 1] if place + 1 < len(chain) else None
         for target in version.pack.targets:
-            since = _since(version, zone, is_first=place == 0, follows=target.key in earlier | below)
+            since = _since(version, zone, is_first=place == 0, follows=target.key in earlier | lower)
             before, removed_at = FOR_EVER, None
             if following is not None:
                 before = _since(following, zone, is_first=False, follows=True)
                 is_kept = any(other.key == target.key for other in following.pack.targets)
                 removed_at = before if following.pack.running == "move" and not is_kept else None
             takes_over = version.pack.running == "move" and target.key in earlier
-            yield Bound(target, ((since, before),), since if takes_over else None, removed_at)
+            refined = target
+            if version.published_at is not None and target.key in lower:
+                refined = refine(target, {each.key: each for each in in_force(below, since)}.get(target.key))
+            yield Bound(refined, ((since, before),), since if takes_over else None, removed_at)
+
+
+def refine(target: Target, lower: Target | None) -> Target:
+    """A target that takes from the one it refines what its own pack does not say.
+
+    What is counted in the unit of the limit is only taken where the unit is the same.
+    """
+    if lower is None:
+        return target
+    given, is_same_unit = target.given, (target.unit, target.is_agreed) == (lower.unit, lower.is_agreed)
+    changes: dict[str, object] = {
+        name: getattr(lower, name) for name in ("pause", "resume", "cancel", "reopen") if not getattr(target, name)
+    }
+    if "warn_at" not in given:
+        changes["warnings"] = tuple(
+            each
+            for each in lower.warnings
+            if each.percent is not None or (is_same_unit and each.before is not None and each.before < target.limit)
+        )
+    if "escalate" not in given:
+        changes["escalations"] = lower.escalations
+    if "reopen_mode" not in given:
+        changes["reopen_mode"] = lower.reopen_mode
+    is_statutory = target.statutory or ("statutory" not in given and lower.statutory)
+    changes["statutory"] = is_statutory
+    if is_statutory:
+        changes |= {"pausable": frozenset(), "caps": (), "extension": None}
+    else:
+        if "pausable" not in given:
+            changes |= {"pausable": lower.pausable, "caps": lower.caps}
+        if "extension" not in given:
+            changes["extension"] = lower.extension if is_same_unit and not target.is_agreed else None
+    return replace(target, **_typed(changes))
+
+
+def _typed(changes: Mapping[str, object]) -> Mapping[str, Any]:
+    return changes
 
 
 def _since(version: PackVersion, zone: ZoneInfo, *, is_first: bool, follows: bool) -> int:

@@ -309,6 +309,8 @@ class Target:
     monthly: Monthly | None = None
     no_later_than: tuple[int, Unit] | None = None
     later: LaterPromise = "never"
+    given: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """What its pack says of it, or of all its targets; of a target that it refines, it takes the rest."""
 
     @property
     def is_agreed(self) -> bool:
@@ -394,6 +396,7 @@ def _target(document: PackDocument, policy_name: str, policy: PolicyPart, name: 
         monthly=None if part.monthly is None else Monthly(part.monthly.first, part.monthly.day, part.monthly.month),
         no_later_than=None if part.no_later_than is None else (part.no_later_than.limit, part.no_later_than.unit),
         later=part.later,
+        given=frozenset(part.model_fields_set | defaults.model_fields_set),
     )
 
 

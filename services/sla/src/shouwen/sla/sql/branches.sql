@@ -8,3 +8,7 @@ WHERE branch.from_file OR NOT excluded.from_file;
 -- name: get_branches
 -- The branches of these codes.
 SELECT branch, time_zone, packs FROM branch WHERE branch = ANY ($1::text[]);
+
+-- name: all_branches
+-- Every branch that may be seen.
+SELECT branch, time_zone, packs FROM branch ORDER BY branch;

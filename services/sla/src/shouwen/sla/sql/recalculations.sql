@@ -33,3 +33,9 @@ WHERE clock_id = ANY ($1::uuid[]) AND ended_at IS NULL RETURNING *;
 -- Recalculations a person may see, the newest first, before a key.
 SELECT recalculation_id, cause, branch, due_at, clocks, moved, asked_at, done_at FROM recalculation
 WHERE $1::bigint IS NULL OR recalculation_id < $1 ORDER BY recalculation_id DESC LIMIT $2;
+
+-- name: open_clocks
+-- The open clocks of these subjects.
+SELECT branch, subject, clock_id, pack, policy, target, cycle, due_at
+FROM clock JOIN unnest($1::text[], $2::text[]) AS wanted (branch, subject) USING (branch, subject)
+WHERE ended_at IS NULL ORDER BY due_at, clock_id;

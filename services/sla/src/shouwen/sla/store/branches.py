@@ -20,3 +20,9 @@ async def get_branches(tx: Transaction, codes: Iterable[str]) -> dict[str, Branc
     """Those of these branches that are known."""
     rows = await tx.fetch(QUERIES.get_branches, list(codes))
     return {row["branch"]: Branch(row["branch"], row["time_zone"], tuple(row["packs"])) for row in rows}
+
+
+async def all_branches(tx: Transaction) -> list[Branch]:
+    """Every branch that may be seen."""
+    rows = await tx.fetch(QUERIES.all_branches)
+    return [Branch(row["branch"], row["time_zone"], tuple(row["packs"])) for row in rows]

@@ -28,3 +28,8 @@ async def add_pack(
 ) -> datetime:
     """Keep a version of a pack; the answer is when it was published."""
     return await tx.fetch_value(QUERIES.add_pack, pack, version, branch, effective_from, document, revision, person)
+
+
+async def get_pack(tx: Transaction, pack: str, version: int) -> asyncpg.Record | None:
+    """A published version, if the person may see it."""
+    return await tx.fetch_one(QUERIES.get_pack, pack, version)

@@ -65,3 +65,13 @@ async def cancel_clocks(tx: Transaction, clock_ids: Iterable[UUID], reason: str)
 async def list_recalculations(tx: Transaction, before: int | None, limit: int) -> list[asyncpg.Record]:
     """Those the person may see, the newest first."""
     return await tx.fetch(QUERIES.list_recalculations, before, limit)
+
+
+async def open_clocks(tx: Transaction, subjects: Iterable[Subject]) -> dict[Subject, list[asyncpg.Record]]:
+    """The open clocks of these subjects, as they are kept."""
+    wanted = list(subjects)
+    rows = await tx.fetch(QUERIES.open_clocks, [key[0] for key in wanted], [key[1] for key in wanted])
+    found: dict[Subject, list[asyncpg.Record]] = {}
+    for row in rows:
+        found.setdefault((row["branch"], row["subject"]), []).append(row)
+    return found

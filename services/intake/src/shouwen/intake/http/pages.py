@@ -11,11 +11,11 @@ CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-u
 _MOST_FIELDS = 30
 _STYLE = (
     "body{font:16px/1.6 sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}"
-    "label{display:block;margin-top:1rem}input[type=text],input[type=password],select,textarea{width:100%;font:inherit;"
+    "label{display:block;margin-top:1rem}input:not([type=radio]),select,textarea{width:100%;font:inherit;"
     "padding:.4rem;box-sizing:border-box}textarea{min-height:8rem}"
     "button{margin-top:1.5rem;font:inherit;padding:.5rem 2rem}"
     "fieldset label{display:inline-block;margin-right:1rem}.wrong{border-left:4px solid #b00;padding-left:1rem}"
-    "dt{font-weight:bold}th{text-align:left;padding-right:1rem}"
+    ".apart{position:absolute;left:-9999px}dt{font-weight:bold}th{text-align:left;padding-right:1rem}"
 )
 
 

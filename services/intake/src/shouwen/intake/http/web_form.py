@@ -1,6 +1,6 @@
 """The public web form: as JSON for a site of one's own, and as a page that works without scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Annotated, Any
 
@@ -14,14 +14,15 @@ from shouwen.intake.domain.registration import Particulars, Registration
 from shouwen.intake.domain.web_form import RELATION_TEXTS, TYPE_TEXTS, FormType, NoSuchForm
 from shouwen.intake.handlers import web_form
 from shouwen.intake.handlers.web_form import Forms, Received
+from shouwen.intake.http import pages
 from shouwen.intake.http.fields import ClientIdentifier, Email, Line, Phone, Sent, Words
 from shouwen.intake.http.public import PUBLIC, address_of
 from shouwen.runtime.errors import FieldProblem, Refused
 from shouwen.runtime.http import field_problem
 
-_FORM: dict[int | str, dict[str, Any]] = {**PUBLIC, 404: {"description": "There is no form of this branch"}}
-_KNOWN_FIELDS = 30
-_CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_NO_FORM: dict[int | str, dict[str, Any]] = {404: {"description": "There is no form of this branch"}}
+_FORM: dict[int | str, dict[str, Any]] = {**PUBLIC, **_NO_FORM}
+_PAGE = {**pages.responses({**PUBLIC, 422: {"description": "The page again, with what is wrong"}}), **_NO_FORM}
 
 Branch = Annotated[BranchCode, Path(description="As beijing")]
 
@@ -83,7 +84,7 @@ class FormAnswer(BaseModel):
 
     number: str
     code: str | None = Field(description="With it and the number the progress can be seen; shown only this once")
-    progress: str = Field(description="Where: POST number and code there")
+    progress: str = Field(description="A page that asks for both; programs POST them to /api/public/progress")
 
 
 def add_routes(router: APIRouter, *, forms: Forms) -> None:
@@ -125,57 +126,36 @@ def add_routes(router: APIRouter, *, forms: Forms) -> None:
         response.status_code = 201 if received.code else 200
         return FormAnswer(number=received.case.number, code=received.code, progress=received.link)
 
-    @router.get(
-        "/public/forms/{branch}/page", tags=["public"], response_class=HTMLResponse, responses=_page_responses(_FORM)
-    )
+    @router.get("/public/forms/{branch}/page", tags=["public"], response_class=HTMLResponse, responses=_PAGE)
     async def show_page(branch: Branch) -> HTMLResponse:
         """The form as a page; it needs no script."""
         token, name = await web_form.invite(forms, branch)
-        return _html(_form_page(name, token, {}, ()))
-
-    body = {"type": "object", "properties": {name: {"type": "string"} for name in FormSent.model_fields}}
-    content = {"content": {"application/x-www-form-urlencoded": {"schema": body}}}
+        return _form_page(name, token, {}, ())
 
     @router.post(
         "/public/forms/{branch}/page",
         tags=["public"],
         response_class=HTMLResponse,
-        responses=_page_responses({**_FORM, 422: {"description": "The page again, with what is wrong"}}),
-        openapi_extra={"requestBody": {"required": True, **content}},
+        responses=_PAGE,
+        openapi_extra=pages.takes(*FormSent.model_fields),
     )
     async def send_page(branch: Branch, request: Request) -> HTMLResponse:
         """The page, filled in; the answer is a page."""
         token, name = await web_form.invite(forms, branch)
-        given = await _typed(request)
+        given = await pages.typed(request)
         try:
-            sent = FormSent.model_validate({each: text for each, text in given.items() if text.strip()})
+            sent = FormSent.model_validate(given)
             received = await receive(request, branch, sent)
         except ValidationError as error:
             found = [field_problem(dict(each)) for each in error.errors(include_url=False, include_input=False)]
-            return _html(_form_page(name, given.get("token") or token, given, found), status=422)
+            return _form_page(name, given.get("token") or token, given, found, status=422)
         except NoSuchForm:
             raise
         except Refused as error:
             problem = FieldProblem(error.field or "", error.detail, error.remedy or "")
             kept = token if error.field == "token" else given.get("token", token)
-            return _html(_form_page(name, kept, given, [problem]), status=error.status)
-        return _html(_thanks_page(name, received))
-
-
-def _page_responses(others: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
-    page = {"content": {"text/html": {"schema": {"type": "string"}}}}
-    described = {status: {**answer, **page} if status in {422, 429} else answer for status, answer in others.items()}
-    return {200: {"description": "A page", **page}, **described}
-
-
-async def _typed(request: Request) -> dict[str, str]:
-    """The fields of a page; what is no text is left out."""
-    async with request.form(max_files=0, max_fields=_KNOWN_FIELDS) as form:
-        return {name: text for name, text in form.items() if isinstance(text, str)}
-
-
-def _html(page: str, *, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(page, status_code=status, headers={"Content-Security-Policy": _CSP})
+            return _form_page(name, kept, given, [problem], status=error.status)
+        return _thanks_page(name, received)
 
 
 _FIELDS: Mapping[str, str] = {
@@ -185,34 +165,19 @@ _FIELDS: Mapping[str, str] = {
     "email": "电子邮箱 E-mail（可不填 optional）",
     "client_name": "所在单位或客户名称 Company（可不填 optional）",
 }
-_STYLE = (
-    "body{font:16px/1.6 sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}"
-    "label{display:block;margin-top:1rem}input,select,textarea{width:100%;font:inherit;padding:.4rem;"
-    "box-sizing:border-box}textarea{min-height:10rem}button{margin-top:1.5rem;font:inherit;padding:.5rem 2rem}"
-    ".wrong{border-left:4px solid #b00;padding-left:1rem}.apart{position:absolute;left:-9999px}"
-)
 
 
-def _page(title: str, content: str) -> str:
-    return (
-        f'<!DOCTYPE html><html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><h1>{escape(title)}</h1>{content}</body></html>"
-    )
-
-
-def _form_page(name: str, token: str, given: Mapping[str, str], problems: "list[FieldProblem] | tuple[()]") -> str:
-    wrong = "".join(
-        f"<li>{escape(_FIELDS.get(each.field, each.field))}: {escape(each.problem)} {escape(each.remedy)}</li>"
-        for each in problems
-    )
+def _form_page(
+    name: str, token: str, given: Mapping[str, str], problems: Iterable[FieldProblem], *, status: int = 200
+) -> HTMLResponse:
+    wrong = [f"{_FIELDS.get(each.field, each.field)}: {each.problem} {each.remedy}" for each in problems]
     lines = "".join(
         f'<label>{label}<input name="{field}" maxlength="200" value="{escape(given.get(field, ""))}"></label>'
         for field, label in _FIELDS.items()
     )
-    return _page(
+    return pages.html(
         f"{name} · 意见与诉求",
-        (f'<div class="wrong" role="alert"><p>请更正 Please correct:</p><ul>{wrong}</ul></div>' if wrong else "")
+        pages.wrong(wrong)
         + '<form method="post" accept-charset="utf-8">'
         + f'<input type="hidden" name="token" value="{escape(token)}">'
         + f"<label>事项类型 Kind *{_choice('type', TYPE_TEXTS, given)}</label>"
@@ -223,6 +188,7 @@ def _form_page(name: str, token: str, given: Mapping[str, str], problems: "list[
         + '<label class="apart" aria-hidden="true">请勿填写 Leave empty'
         + '<input name="website" tabindex="-1" autocomplete="off"></label>'
         + '<button type="submit">提交 Send</button></form>',
+        status=status,
     )
 
 
@@ -234,14 +200,16 @@ def _choice(field: str, texts: Mapping[Any, str], given: Mapping[str, str]) -> s
     return f'<select name="{field}">{options}</select>'
 
 
-def _thanks_page(name: str, received: Received) -> str:
+def _thanks_page(name: str, received: Received) -> HTMLResponse:
     code = (
         f"<p>查询码 Code: <strong>{escape(received.code)}</strong></p>"
         "<p>请记下编号和查询码，凭此随时查询办理进度。 Keep both: with them the progress can be seen at any time.</p>"
         if received.code
         else "<p>此前已收到同一份表单。 The same form came before.</p>"
     )
-    return _page(
+    link = escape(received.link)
+    return pages.html(
         f"{name} · 已收到",
-        f"<p>编号 Number: <strong>{escape(received.case.number)}</strong></p>{code}<p>{escape(received.link)}</p>",
+        f"<p>编号 Number: <strong>{escape(received.case.number)}</strong></p>{code}"
+        f'<p><a href="{link}">进度查询 Progress</a></p>',
     )

@@ -30,9 +30,13 @@ class Custody:
             at = instant_of(fact, _OWNED_SINCE.get(fact.type), zone)
             self._told.append((micros(fact.time) if at is None else at, fact.time, fact.id, fact.data))
         self._told.sort(key=lambda told: told[:3])
+        self._now = self._until(None)
 
     def at(self, instant: int | None) -> Responsible:
         """Who answered at an instant, or answers now: the last fact that names an owner, and a department."""
+        return self._now if instant is None or len(self._told) < 2 else self._until(instant)
+
+    def _until(self, instant: int | None) -> Responsible:
         owner = department = None
         for place, (since, _, _, data) in enumerate(self._told):
             if place > 0 and instant is not None and since > instant:

@@ -7,6 +7,7 @@ replay gives the same clocks, and a fact that comes late moves them to where the
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from shouwen.contracts.clock import ClockState
@@ -25,10 +26,11 @@ __all__ = ["BASELINE", "Composition"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Binding:
-    target: int
-    kind: Kind
+class _Trigger:
+    """One condition on an event, and what it means to which targets: looked at once, however many share it."""
+
     when: When
+    bound: list[tuple[int, Kind]]
 
 
 class Composition:
@@ -40,8 +42,11 @@ class Composition:
         self.bounds = bind(versions, timetable.zone)
         self.targets: list[Target] = [bound.target for bound in self.bounds]
         self._courses = [Courses(target, timetable) for target in self.targets]
-        self._bindings: dict[str, list[_Binding]] = {}
-        self._applies: dict[str, list[tuple[int, When]]] = {}
+        self._foldings = [
+            Folding(target, timetable, partial(self._due, index)) for index, target in enumerate(self.targets)
+        ]
+        self._triggers: dict[str, list[_Trigger]] = {}
+        self._applies: dict[str, list[_Trigger]] = {}
         for index, target in enumerate(self.targets):
             self._bind(index, target)
 
@@ -55,9 +60,9 @@ class Composition:
             (Kind.REOPEN, target.reopen),
         ):
             for when in triggers:
-                self._bindings.setdefault(when.event, []).append(_Binding(index, kind, when))
+                _add(self._triggers, when, index, kind)
         for when in target.applies:
-            self._applies.setdefault(when.event, []).append((index, when))
+            _add(self._applies, when, index, Kind.START)
 
     def evaluate(self, branch: str, subject: str, facts: Iterable[Fact], now: datetime | None = None) -> list[Clock]:
         """Every clock that the facts about a subject give, in the order of the packs, each target's cycles in order.
@@ -70,26 +75,22 @@ class Composition:
         """
         unique = {fact.id: fact for fact in facts}
         kinds = Kinds(unique.values())
-        applicable: set[int] = set()
-        signals: dict[int, list[Signal]] = {}
+        applicable = self._applicable(unique.values(), kinds)
+        signals: dict[int, list[Signal]] = {index: [] for index in applicable}
         for fact in unique.values():
-            versions = kinds.versions(fact)
-            for index, when in self._applies.get(fact.type, ()):
-                if index not in applicable and any(when.holds(version.data) for version in versions):
-                    applicable.add(index)
-            for binding in self._bindings.get(fact.type, ()):
-                signal = next(filter(None, (self._signal(version, binding) for version in versions)), None)
-                if signal is not None:
-                    signals.setdefault(binding.target, []).append(signal)
+            for trigger in self._triggers.get(fact.type, ()):
+                if any(index in applicable for index, _ in trigger.bound):
+                    self._signal(trigger, kinds.versions(fact), signals)
             if fact.type == INSTRUCTED:
                 for index, signal in self._instructed(fact):
-                    signals.setdefault(index, []).append(signal)
+                    if index in applicable:
+                        signals[index].append(signal)
         custody = Custody(unique.values(), self.timetable.zone)
         until = max((micros(fact.time) for fact in unique.values()), default=0) if now is None else micros(now)
         clocks: dict[UUID, Clock] = {}
         for index in sorted(applicable):
             target, bound = self.targets[index], self.bounds[index]
-            for cycle, run in enumerate(self._runs(index, signals.get(index, []), kinds.spans(target), until), 1):
+            for cycle, run in enumerate(self._runs(index, signals[index], kinds.spans(target), until), 1):
                 if bound.governs(run.started_at, run.ended_at):
                     ended = _removed(run, bound.removed_at)
                     responsible = custody.at(ended.ended_at)
@@ -102,32 +103,46 @@ class Composition:
         target = self.targets[index]
         if target.monthly is not None:
             return monthly_runs(target, signals, self.timetable, until)
-        folding = Folding(target, self.timetable, lambda run: self._course(index, run).due_at)
+        folding = self._foldings[index]
         return folding.runs(signals) if spans is WHOLE else through(folding, signals, spans)
+
+    def _due(self, index: int, run: Run) -> int:
+        return self._course(index, run).due_at
 
     def _course(self, index: int, run: Run) -> Course:
         return self._courses[index].of(
             run.started_at, run.due, run.pauses, agreed_at=run.agreed_at, extended=run.extended
         )
 
-    def _signal(self, fact: Fact, binding: _Binding) -> Signal | None:
-        when, target = binding.when, self.targets[binding.target]
-        if not when.holds(fact.data):
-            return None
-        at = instant_of(fact, when.at, self.timetable.zone)
-        if at is None:
-            return None
+    def _applicable(self, facts: Iterable[Fact], kinds: Kinds) -> set[int]:
+        """The targets whose policy is for this sort of matter."""
+        applicable: set[int] = set()
+        for fact in facts:
+            for trigger in self._applies.get(fact.type, ()):
+                if any(trigger.when.holds(version.data) for version in kinds.versions(fact)):
+                    applicable.update(index for index, _ in trigger.bound)
+        return applicable
+
+    def _signal(self, trigger: _Trigger, versions: Sequence[Fact], signals: Mapping[int, list[Signal]]) -> None:
+        """Add what a fact means to those targets that it concerns."""
+        when, zone = trigger.when, self.timetable.zone
+        fact = next((version for version in versions if when.holds(version.data)), None)
+        at = None if fact is None else instant_of(fact, when.at, zone)
+        if fact is None or at is None:
+            return
         reason = when.reason or str(fact.data.get("reason") or "")
-        if binding.kind is Kind.PAUSE and reason not in target.pausable:
-            return None
-        due: int | None = None
-        if binding.kind is Kind.START and target.due_field is not None:
-            due = instant_of(fact, target.due_field, self.timetable.zone)
-            if due is None:
-                return None
-        until = None if when.until is None else instant_of(fact, when.until, self.timetable.zone)
+        until = None if when.until is None else instant_of(fact, when.until, zone)
         by = _text(fact.data.get("by")) or _text(fact.data.get("paused_by"))
-        return Signal(at, binding.kind, fact.id, reason, by, due, until, fact.traceparent, fact.data)
+        for index, kind in trigger.bound:
+            target = self.targets[index]
+            if index not in signals or (kind is Kind.PAUSE and reason not in target.pausable):
+                continue
+            due: int | None = None
+            if kind is Kind.START and target.due_field is not None:
+                due = instant_of(fact, target.due_field, zone)
+                if due is None:
+                    continue
+            signals[index].append(Signal(at, kind, fact.id, reason, by, due, until, fact.traceparent, fact.data))
 
     def _instructed(self, fact: Fact) -> Iterable[tuple[int, Signal]]:
         kind = _INSTRUCTIONS.get(str(fact.data.get("do")))
@@ -143,6 +158,15 @@ class Composition:
             )
             if meant and (kind is not Kind.PAUSE or reason in target.pausable):
                 yield index, Signal(at, kind, fact.id, reason, _text(fact.data.get("by")), until=until, data=fact.data)
+
+
+def _add(triggers: dict[str, list[_Trigger]], when: When, index: int, kind: Kind) -> None:
+    of_event = triggers.setdefault(when.event, [])
+    same = next((trigger for trigger in of_event if trigger.when == when), None)
+    if same is None:
+        of_event.append(_Trigger(when, [(index, kind)]))
+    else:
+        same.bound.append((index, kind))
 
 
 _INSTRUCTIONS: Mapping[str, Kind] = {

@@ -111,6 +111,8 @@ class Folding:
 
     def runs(self, signals: Sequence[Signal]) -> list[Run]:
         """The runs that these signals give, each in order."""
+        if len(signals) == 1 and signals[0].kind is Kind.START:  # most facts begin something, and nothing else is known
+            return [self._first(signals[0])]
         ordered = sorted(signals)
         start = next((signal for signal in ordered if signal.kind is Kind.START), None)
         if start is None:

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from hypothesis import given
@@ -436,3 +438,37 @@ async def test_custody_is_of_ones_own_branch(intake: Running, case: Body) -> Non
     for view in ("custody", "liability"):
         answer = await intake.http.get(f"/api/cases/{case['number']}/{view}", headers=foreign)
         assert answer.status_code == 404
+
+
+@pytest.mark.req("I-05")
+async def test_cases_of_before_the_chain_was_kept_get_it_from_their_facts(
+    intake: Running, case: Body, post: Any, held: Any
+) -> None:
+    number, case_id = case["number"], UUID(case["id"])
+    await post(number, "assign", "bj.manager", "manager", owner="bj.clerk2")
+    await post(number, "assign", "bj.manager", "manager", owner="bj.general", department="general-office")
+    await post(number, "withdraw", "bj.manager", "manager", reason="撤回")
+    kept = (await held(number))["chain"]
+    migration = resources.files("shouwen.intake") / "sql" / "migrations" / "0003_life_cycle.sql"
+    [backfill] = [each for each in migration.read_text(encoding="utf-8").split(";\n") if "INSERT INTO custody" in each]
+    owner = await asyncpg.connect(intake.owner_url)
+    try:
+        attempt = owner.transaction()
+        await attempt.start()
+        await owner.execute("DELETE FROM custody")
+        await owner.execute(backfill)
+        rows = await owner.fetch(
+            "SELECT person, department, since, until FROM custody WHERE case_id = $1 ORDER BY id", case_id
+        )
+        await attempt.rollback()
+    finally:
+        await owner.close()
+    assert [(row["person"], row["department"], row["since"], row["until"]) for row in rows] == [
+        (
+            link["person"],
+            link["department"],
+            datetime.fromisoformat(link["since"]),
+            datetime.fromisoformat(link["until"]),
+        )
+        for link in kept
+    ]

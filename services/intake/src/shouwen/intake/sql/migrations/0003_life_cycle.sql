@@ -51,14 +51,18 @@ CREATE INDEX custody_by_case ON custody (case_id, id);
 -- Cases of before this table: their chain as their facts tell it.
 INSERT INTO custody (case_id, branch, person, department, since, until, how)
 SELECT
-    cases.id, cases.branch, coalesce(passed.details ->> 'owner', cases.owner),
-    passed.details ->> 'department',
-    CASE WHEN passed.type = 'case.registered.v1' THEN cases.received_at ELSE passed.at END,
-    coalesce(lead(passed.at) OVER (PARTITION BY cases.id ORDER BY passed.at, passed.event_id), cases.ended_at),
-    CASE WHEN passed.type = 'case.registered.v1' THEN 'registered' ELSE 'assigned' END
-FROM cases JOIN case_fact AS passed ON passed.case_id = cases.id
-WHERE passed.type IN ('case.registered.v1', 'case.assigned.v1')
-ORDER BY cases.id, passed.at, passed.event_id;
+    case_id, branch, person, department, since,
+    coalesce(lead(since) OVER (PARTITION BY case_id ORDER BY since, event_id), CASE WHEN ended_at IS NOT NULL THEN greatest(since, ended_at) END), how
+FROM (
+    SELECT
+        cases.id AS case_id, cases.branch, fact.event_id, cases.ended_at,
+        fact.details ->> 'owner' AS person, fact.details ->> 'department' AS department,
+        CASE WHEN fact.type = 'case.registered.v1' THEN cases.received_at ELSE fact.at END AS since,
+        CASE WHEN fact.type = 'case.registered.v1' THEN 'registered' ELSE 'assigned' END AS how
+    FROM cases JOIN case_fact AS fact ON fact.case_id = cases.id
+    WHERE fact.type IN ('case.registered.v1', 'case.assigned.v1')
+) AS passed
+ORDER BY case_id, since, event_id;
 
 -- A case offered to another person: until it is accepted, who offered it stays responsible. Open offers lapse in time.
 CREATE TABLE handover (

@@ -251,6 +251,14 @@ async def test_apology_compensation_and_follow_up_service_are_recorded_on_the_ma
     await send.good(complaint, f"follow-ups/{planned['id']}/done", "bj.clerk2", text="客户表示满意。")
     given = await send.show(complaint, "remedies")
     assert (given["follow_ups"][0]["done_by"], given["follow_ups"][0]["text"]) == ("bj.clerk2", "客户表示满意。")
+    subject = f"case/{complaint['id']}"
+    [told] = await intake.emitted(CorrectiveActionAssigned, subject=subject)
+    [done] = await intake.emitted(CorrectiveActionCompleted, subject=subject)
+    assert (told.data.owner, str(told.data.action_id), done.data.completed_by) == (
+        "bj.clerk2",
+        planned["id"],
+        "bj.clerk2",
+    )
     events = await intake.emitted(RemedyRecorded, subject=f"case/{complaint['id']}", count=3)
     assert [event.data.remedy for event in events] == ["apology", "compensation", "follow_up_service"]
     again = await send(complaint, f"follow-ups/{planned['id']}/done", "bj.clerk2")
@@ -293,6 +301,40 @@ async def test_a_case_is_not_closed_while_something_is_to_be_put_right_or_to_fol
     given = await send.show(complaint, "remedies")
     await send.good(complaint, f"follow-ups/{given['follow_ups'][0]['id']}/done", "bj.clerk")
     await send.good(complaint, "close", "bj.clerk")
+
+
+@pytest.mark.req("I-10", "I-13")
+async def test_what_is_still_owed_is_listed_by_person_the_earliest_due_first(
+    intake: Running, complaint: Body, send: Any, fields: Fields
+) -> None:
+    await investigated(send, complaint, "violation")
+    await send.good(complaint, "investigation/ruling", "bj.manager", finding="violation", ruling="整改。")
+    later, sooner = in_a_week(), (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    await send.good(complaint, "investigation/actions", "bj.manager", task="整改", owner="bj.coordinator", due_at=later)
+    await send.good(
+        complaint,
+        "remedies",
+        "bj.clerk",
+        remedy="apology",
+        follow_up_due_at=sooner,
+        follow_up_owner="bj.coordinator",
+    )
+
+    async def listed(**query: str) -> Body:
+        answer = await intake.http.get("/api/things-to-do", params=query, headers=send.headers("bj.manager"))
+        assert answer.status_code == 200
+        return answer.json()
+
+    first = await listed(owner="bj.coordinator", limit="1")
+    assert [(each["kind"], each["number"]) for each in first["items"]] == [("follow_up", complaint["number"])]
+    second = await listed(owner="bj.coordinator", after=first["next"])
+    assert [each["kind"] for each in second["items"]] == ["corrective_action"]
+    assert second["next"] is None
+    assert (await listed(owner="bj.coordinator", due_before="2020-01-01T00:00:00Z"))["items"] == []
+    foreign = await intake.http.get("/api/things-to-do", headers=send.headers("cd.manager"))
+    assert complaint["number"] not in foreign.text
+    wrong = await intake.http.get("/api/things-to-do", params={"after": "x~y"}, headers=send.headers("bj.manager"))
+    assert (wrong.status_code, fields(wrong)) == (422, ["after"])
 
 
 async def test_the_same_command_again_has_no_second_effect(intake: Running, complaint: Body, send: Any) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from shouwen.contracts.casework import Remedy, RemedyRecorded
+from shouwen.contracts.casework import CorrectiveActionAssigned, CorrectiveActionCompleted, Remedy, RemedyRecorded
 from shouwen.intake.domain.case import DIRECTORS, Actor, Case, happened_at
 from shouwen.intake.domain.investigation import NotDirecting, require_future
 from shouwen.runtime.errors import Forbidden, Invalid, Refused
@@ -80,14 +80,14 @@ def record(
 
 def plan_follow_up(
     case: Case, *, follow_up_id: UUID, reason: FollowUpReason, owner: str, due_at: datetime, now: datetime
-) -> FollowUp:
-    """Have somebody get in touch with the requester again.
+) -> tuple[FollowUp, CorrectiveActionAssigned]:
+    """Have somebody get in touch with the requester again; they are told as of anything they have to put right.
 
     Raises:
         Invalid: the day is not in the future.
     """
     require_future(due_at, now=now)
-    return FollowUp(
+    planned = FollowUp(
         id=follow_up_id,
         case_id=case.id,
         branch=case.branch,
@@ -96,12 +96,22 @@ def plan_follow_up(
         due_at=due_at,
         opened_at=now,
     )
+    fact = CorrectiveActionAssigned(
+        branch=case.branch,
+        case_id=case.id,
+        number=case.number,
+        action_id=planned.id,
+        assigned_at=now,
+        owner=owner,
+        due_at=due_at,
+    )
+    return planned, fact
 
 
 def follow_up(
     case: Case, planned: FollowUp, *, remedy_id: UUID, actor: Actor, now: datetime
-) -> tuple[FollowUp, GivenRemedy, RemedyRecorded]:
-    """Record that the requester was followed up: a follow-up service was given.
+) -> tuple[FollowUp, GivenRemedy, tuple[RemedyRecorded, CorrectiveActionCompleted]]:
+    """Record that the requester was followed up: a follow-up service was given, and nothing is left to do.
 
     Raises:
         FollowUpDone: it was before.
@@ -116,7 +126,15 @@ def follow_up(
             remedy=f"Ask them, or somebody of the branch with one of the roles {', '.join(DIRECTORS)}.",
         )
     given, fact = _given(case, remedy_id, "follow_up_service", None, now, actor)
-    return replace(planned, done_at=now, done_by=actor.person), given, fact
+    completed = CorrectiveActionCompleted(
+        branch=case.branch,
+        case_id=case.id,
+        number=case.number,
+        action_id=planned.id,
+        completed_at=now,
+        completed_by=actor.person,
+    )
+    return replace(planned, done_at=now, done_by=actor.person), given, (fact, completed)
 
 
 def _given(

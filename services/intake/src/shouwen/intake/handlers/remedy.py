@@ -73,7 +73,7 @@ async def record_remedy(
     )
     if follow_up_due_at is not None:
         owner = follow_up_owner or case.owner
-        planned = rules.plan_follow_up(
+        planned, assigned = rules.plan_follow_up(
             case, follow_up_id=new_id(tx.now), reason="remedy", owner=owner, due_at=follow_up_due_at, now=tx.now
         )
         if follow_up_owner is not None:
@@ -81,6 +81,7 @@ async def record_remedy(
             if not is_known:
                 raise unknown_owner("follow_up_owner")
         await store.add_follow_up(tx, planned)
+        await tell(tx, case, "plan follow-up", assigned)
     await store.add_remedy(tx, given, words)
     await tell(tx, case, "record remedy", fact)
     return case
@@ -100,11 +101,25 @@ async def finish_follow_up(
     planned = await store.follow_up(tx, case.id, follow_up_id)
     if planned is None:
         raise NoSuchFollowUp
-    done, given, fact = rules.follow_up(case, planned, remedy_id=new_id(tx.now), actor=actor_of(tx), now=tx.now)
+    done, given, told = rules.follow_up(case, planned, remedy_id=new_id(tx.now), actor=actor_of(tx), now=tx.now)
     await store.finish_follow_up(tx, done, words)
     await store.add_remedy(tx, given, None)
-    await tell(tx, case, "follow up", fact)
+    for fact in told:
+        await tell(tx, case, "follow up", fact)
     return case
+
+
+async def list_things_to_do(
+    tx: Transaction,
+    *,
+    branch: str | None,
+    owner: str | None,
+    due_before: datetime | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[store.ThingToDo]:
+    """What is still owed in the caller's branches, the earliest due first."""
+    return await store.things_to_do(tx, branch=branch, owner=owner, due_before=due_before, after=after, limit=limit)
 
 
 async def show_remedies(

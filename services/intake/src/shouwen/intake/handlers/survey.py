@@ -172,7 +172,7 @@ async def _follow(tx: Transaction, filed: Filed, answered: Survey, words: bytes 
     except Refused:
         # It was taken up meanwhile, goes on elsewhere, or its owner has left: somebody gets in touch all the same.
         case = filed.case
-        planned = remedy.plan_follow_up(
+        planned, assigned = remedy.plan_follow_up(
             case,
             follow_up_id=new_id(tx.now),
             reason="survey",
@@ -181,4 +181,5 @@ async def _follow(tx: Transaction, filed: Filed, answered: Survey, words: bytes 
             now=tx.now,
         )
         await follow_ups.add_follow_up(tx, planned)
+        await tell(tx, case, "plan follow-up", assigned)
         return case, "follow_up"

@@ -2,19 +2,20 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from shouwen.contracts.casework import Remedy
-from shouwen.contracts.event import Identifier, Instant
+from shouwen.contracts.event import BranchCode, Identifier, Instant
 from shouwen.intake.domain.remedy import FollowUpReason
 from shouwen.intake.handlers import remedy as handlers
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, bad_place, once_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
+from shouwen.runtime.http import After, Limit, Page
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 FollowUpId = Annotated[UUID, Path(description="As GET /api/cases/{number}/remedies lists them")]
@@ -72,6 +73,16 @@ class RemediesAnswer(BaseModel):
     follow_ups: list[FollowUpAnswer]
 
 
+class ThingAnswer(BaseModel):
+    """What somebody still owes."""
+
+    id: UUID
+    kind: Literal["corrective_action", "follow_up"]
+    number: str = Field(description="Of the case")
+    owner: str
+    due_at: datetime
+
+
 def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
     """The routes of this room."""
 
@@ -107,6 +118,30 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
             ],
         )
 
+    @router.get("/things-to-do", tags=["casework"])
+    async def list_things_to_do(
+        caller: Caller,
+        limit: Limit,
+        after: After,
+        branch: Annotated[BranchCode | None, Query()] = None,
+        owner: Annotated[Identifier | None, Query(description="Who owes it")] = None,
+        due_before: Annotated[Instant | None, Query(description="Due before then; now for what is overdue")] = None,
+    ) -> Page[ThingAnswer]:
+        """Corrective actions and follow-ups that are still owed, the earliest due first."""
+        place = _place(after)
+        async with work.as_person(caller) as tx:
+            things = await handlers.list_things_to_do(
+                tx, branch=branch, owner=owner, due_before=due_before, after=place, limit=limit + 1
+            )
+        last = things[limit - 1] if len(things) > limit else None
+        return Page(
+            items=[
+                ThingAnswer(id=each.id, kind=each.kind, number=each.number, owner=each.owner, due_at=each.due_at)
+                for each in things[:limit]
+            ],
+            next=f"{last.due_at.isoformat()}~{last.id}" if last else None,
+        )
+
     @router.post("/cases/{number}/remedies", tags=["casework"], responses=REFUSED)
     async def record_remedy(number: Number, body: RemedySent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Record an apology, a compensation or a follow-up service, and when the requester is to be followed up."""
@@ -135,3 +170,18 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         async with work.as_person(caller) as tx:
             case = await handlers.finish_follow_up(tx, number, follow_up_id, words=words, once=once)
         return WorkedAnswer.of(case)
+
+
+def _place(after: str | None) -> tuple[datetime, UUID] | None:
+    if after is None:
+        return None
+    at, _, id_ = after.partition("~")
+    try:
+        time = datetime.fromisoformat(at)
+        time.astimezone()
+        place = time, UUID(id_)
+    except (ValueError, OverflowError, OSError):
+        raise bad_place() from None
+    if time.tzinfo is None:
+        raise bad_place()
+    return place

@@ -1,6 +1,8 @@
 """What requesters were given, and what is to follow."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import asyncpg
@@ -88,6 +90,40 @@ async def follow_up(tx: Transaction, case_id: UUID, follow_up_id: UUID) -> Follo
     """One thing that is to follow after this case."""
     row = await tx.fetch_one(QUERIES.follow_up, case_id, follow_up_id)
     return None if row is None else _follow_up(row)
+
+
+@dataclass(frozen=True, slots=True)
+class ThingToDo:
+    """A corrective action or a follow-up that somebody still owes."""
+
+    id: UUID
+    kind: Literal["corrective_action", "follow_up"]
+    number: str
+    owner: str
+    due_at: datetime
+
+
+async def things_to_do(
+    tx: Transaction,
+    *,
+    branch: str | None,
+    owner: str | None,
+    due_before: datetime | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[ThingToDo]:
+    """What is still owed after rulings, remedies and surveys, the earliest due first."""
+    at, id_ = after or (None, None)
+    return [
+        ThingToDo(
+            id=UUID(int=row["id"].int),
+            kind=row["kind"],
+            number=row["number"],
+            owner=row["owner"],
+            due_at=row["due_at"],
+        )
+        for row in await tx.fetch(QUERIES.things_to_do, branch, owner, due_before, at, id_, limit)
+    ]
 
 
 async def finish_follow_up(tx: Transaction, follow_up: FollowUp, words: bytes | None) -> None:

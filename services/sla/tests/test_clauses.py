@@ -114,6 +114,14 @@ STARTS: Mapping[Key, tuple[str, Sequence[Row]]] = {
             ),
         ),
     ),
+    ("hr-licence", "suggestion", "digest"): (
+        "002 七(四)2",
+        (
+            Row("2026-11-18T10:30", "2026-11-26T00:00", "every week: the 7th day is 25 November, to its 24:00"),
+            Row("2026-02-13T10:00", "2026-02-21T00:00", "20 February, a holiday, is the 7th day all the same"),
+            Row("2026-12-28T10:00", "2027-01-05T00:00", "4 January 2027 is the 7th day"),
+        ),
+    ),
     ("hr-licence", "suggestion", "decision"): (
         "002 七(四)2",
         (
@@ -180,6 +188,38 @@ STARTS: Mapping[Key, tuple[str, Sequence[Row]]] = {
     ("labour-dispatch", "injury", "determination_filing"): ("004 三(四)3", THIRTY_DAYS),
     ("labour-dispatch", "dispute", "written_plan"): ("004 三(五)", TWENTY_FOUR_HOURS),
     ("labour-dispatch", "employment", "social_insurance_registration"): ("004 三(二)", THIRTY_DAYS),
+    ("insurer-head-office", "inquiry", "promise"): (
+        "003 §6(五)4",
+        (
+            Row("2026-11-18T09:00", "2026-11-18T16:00", "at the time that was promised", agreed="2026-11-18T16:00"),
+            Row(
+                "2026-11-18T09:00",
+                "2026-11-19T18:00",
+                "within one working day at the latest",
+                agreed="2026-11-25T16:00",
+            ),
+            Row("2026-02-13T16:20", "2026-02-14T18:00", "Saturday 14 February is worked", agreed="2026-02-24T10:00"),
+            Row("2026-12-31T10:00", "2027-01-04T10:00", "Monday 4 January is that day", agreed="2027-01-04T10:00"),
+        ),
+    ),
+    ("labour-dispatch", "employment", "contract_signing"): (
+        "004 三(一)2",
+        (
+            Row("2026-11-02T09:00", "2026-11-03T00:00", "the day employment starts, to its 24:00"),
+            Row("2026-02-14T10:00", "2026-02-15T00:00", "also before the Spring Festival"),
+            Row("2026-12-31T10:00", "2027-01-01T00:00", "and on the last day of a year"),
+        ),
+    ),
+    ("labour-dispatch", "payroll", "wage_payment"): (
+        "004 三(三)",
+        (
+            Row("2026-11-02T09:00", "2026-11-16T00:00", "agreed for the 15th", agreed="2026-11-16T00:00"),
+            Row(
+                "2026-09-05T10:00", "2026-10-01T00:00", "for the 31st: September ends before", agreed="2026-10-01T00:00"
+            ),
+            Row("2026-12-05T10:00", "2027-01-01T00:00", "for the 31st of December", agreed="2027-01-01T00:00"),
+        ),
+    ),
 }
 CASES = [
     pytest.param(key, row, id=f"{key[0]}-{key[1]}-{key[2]}-{row.starts}")
@@ -243,6 +283,8 @@ def facts_that_start(key: Key, row: Row) -> list[Fact]:  # noqa: PLR0911 (one pe
             return [fact("acceptance.started.v1", started_at=at.isoformat())]
         case _, "dispute", _:
             return [fact("dispute.reported.v1", reported_at=at.isoformat())]
+        case _, "payroll", _:
+            return [fact("payroll.scheduled.v1", day_of_month=_agreed_day(row), first_month=row.starts[:10])]
         case _, "employment", _:
             return [fact("employment.started.v1", started_on=row.starts[:10])]
         case _, "injury", ("client_notice" | "authority_notice" | "determination_filing"):
@@ -255,6 +297,10 @@ def facts_that_start(key: Key, row: Row) -> list[Fact]:  # noqa: PLR0911 (one pe
             raise AssertionError(f"say how {key} starts")
 
 
+def _agreed_day(row: Row) -> int:
+    return 31 if "31st" in row.why else 15
+
+
 def _micros(at: datetime) -> int:
     return int(at.timestamp() * 1_000_000)
 
@@ -262,8 +308,9 @@ def _micros(at: datetime) -> int:
 def clock_of(key: Key, row: Row) -> Clock:
     composition = Composition([PACKS[key[0]]], TIMETABLE)
     found = composition.evaluate("beijing", "subject/1", facts_that_start(key, row))
-    [clock] = [each for each in found if each.target.key == key[1:] and each.target.pack == key[0]]
-    return clock
+    first, *following = [each for each in found if each.target.key == key[1:] and each.target.pack == key[0]]
+    assert not following or first.target.monthly is not None
+    return first
 
 
 @pytest.mark.req("S-03", "S-04", "S-05", "S-06", "S-07", "S-08", "S-09", "S-10", "S-11", "S-12", "S-13", "S-14", "S-15")

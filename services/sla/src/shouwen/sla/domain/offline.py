@@ -75,7 +75,7 @@ def explain_target(
     begun = When(_STARTED, "at")
     alone = replace(target, applies=(begun,), start=(begun,), stop=(), pause=(), resume=(), cancel=(), reopen=())
     if target.is_agreed:
-        alone = replace(alone, monthly=None, due_field="due", no_later_than=None)
+        alone = replace(alone, monthly=None, due_field="due")
     composition = Composition([replace(pack, targets=(alone,))], timetable)
     data = {"at": start.isoformat()}
     if due is not None:

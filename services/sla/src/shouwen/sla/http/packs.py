@@ -262,7 +262,7 @@ def _pack(pack: Pack) -> PackItem:
 
 
 def _target(target: Target) -> TargetItem:
-    has_limit = target.due_field is None
+    has_limit = not target.is_agreed
     return TargetItem(
         policy=target.policy,
         target=target.name,

@@ -159,7 +159,7 @@ def _cases(
                 "department": f"department{chance.randrange(DEPARTMENTS)}",
                 "ended_at": None if is_open else registered_at + timedelta(hours=20),
                 "traceparent": f"00-{chance.getrandbits(128):032x}-{chance.getrandbits(64):016x}-01",
-                **{name: getattr(kept, name) for name in Protected.__dataclass_fields__},
+                **{name: getattr(kept, name) for name in Protected.__dataclass_fields__ if name != "erased"},
             },
             particulars,
         )

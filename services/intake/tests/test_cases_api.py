@@ -239,11 +239,12 @@ async def test_the_database_itself_keeps_branches_apart(
             "UPDATE case_fact SET actor = 'x'",
             "DELETE FROM case_fact",
             "DELETE FROM cases",
-            "SELECT * FROM look",
+            "UPDATE look SET person = 'x'",
             "UPDATE listed_client SET delisted_at = now()",
         ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await app.execute(statement)
+        assert await app.fetch("SELECT * FROM look") == [], "who looked is for the group's auditors"
     finally:
         await app.close()
 

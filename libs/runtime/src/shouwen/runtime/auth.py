@@ -5,9 +5,11 @@ A token is a signed JWT (RS256, ES256 or EdDSA) with ``iss``, ``aud``, ``exp``, 
 """
 
 import asyncio
+import hashlib
 import json
 import time
 import warnings
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol, cast
@@ -27,6 +29,8 @@ ALGORITHMS = ("RS256", "ES256", "EdDSA", "Ed25519")
 REFRESH_AFTER_SECONDS = 3600.0
 REFRESH_AT_MOST_EVERY_SECONDS = 10.0
 _MAX_TOKEN_CHARACTERS = 16_000
+_MOST_VERIFIED = 4096
+"""Checked tokens that are remembered."""
 _SIGN_IN = "Sign in again to get a new token"
 
 warnings.filterwarnings("ignore", message=".*EdDSA is deprecated.*", category=SecurityWarning)
@@ -136,6 +140,20 @@ class UrlKeys:
             return
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token whose signature was checked with these keys."""
+
+    principal: Principal
+    kid: str | None
+    keys: KeySet
+    until: float
+
+    def holds(self, keys: KeySet) -> bool:
+        """Whether the token is still good: the issuer's keys are the same ones, and it has not expired."""
+        return keys is self.keys and time.time() < self.until
+
+
 class Authenticator:
     """Turns a bearer token into a Principal."""
 
@@ -151,6 +169,8 @@ class Authenticator:
             sub={"essential": True},
         )
         self._registry = JWSRegistry(algorithms=list(ALGORITHMS))
+        self._leeway = leeway_seconds
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     async def principal(self, token: str) -> Principal:
         """Verify the token.
@@ -160,6 +180,11 @@ class Authenticator:
                 lacks a claim; the remedy says what to do.
             Transient: the issuer's keys cannot be had.
         """
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._verified.get(digest)
+        if known is not None and known.holds(await self._keys.keys(known.kid)):
+            self._verified.move_to_end(digest)
+            return known.principal
         kid = _kid(token)
         keys = await self._keys.keys(kid)
         try:
@@ -175,7 +200,13 @@ class Authenticator:
             raise self._wrong_claim(error.claim) from None
         except (JoseError, ValueError):
             raise self._unverifiable(kid, keys) from None
-        return _principal(claims)
+        principal = _principal(claims)
+        # Checked signatures are kept by their digest, so that each request need not pay for one.
+        self._verified[digest] = _Verified(principal, kid, keys, float(claims["exp"]) + self._leeway)
+        self._verified.move_to_end(digest)
+        if len(self._verified) > _MOST_VERIFIED:
+            self._verified.popitem(last=False)
+        return principal
 
     def _wrong_claim(self, claim: str) -> Unauthenticated:
         if claim == "iss":

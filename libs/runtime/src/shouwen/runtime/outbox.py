@@ -11,9 +11,11 @@ for an aggregate without having locked anything of it gives up this order.
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 import asyncpg
@@ -118,8 +120,12 @@ def unpack_headers(packed: Sequence[Sequence[str | None]]) -> tuple[Header, ...]
 
 async def add(connection: Executes, records: Sequence[Outgoing]) -> None:
     """Queue records, in their order, in one statement of the running transaction."""
-    await connection.execute(
-        QUERIES.add_outgoing,
+    await connection.execute(QUERIES.add_outgoing, *columns(records))
+
+
+def columns(records: Sequence[Outgoing]) -> tuple[list[object], ...]:
+    """The arguments of the statement that queues records."""
+    return (
         [each.stream for each in records],
         [each.key for each in records],
         [each.event_id for each in records],
@@ -131,3 +137,15 @@ async def add(connection: Executes, records: Sequence[Outgoing]) -> None:
         [None if each.headers is None else json.dumps(pack_headers(each.headers)) for each in records],
         [each.body for each in records],
     )
+
+
+@lru_cache(maxsize=64)
+def adding_to(query: str, arguments: int) -> str:
+    """A statement that also queues records, whose columns follow its own arguments."""
+    add = _PLACE.sub(lambda place: f"${int(place[1]) + arguments}", QUERIES.add_outgoing)
+    rest = query.lstrip()
+    joint = f", {rest[5:]}" if rest[:5].upper() == "WITH " else f"\n{rest}"
+    return f"WITH queued_records AS (\n{add}\n){joint}"
+
+
+_PLACE = re.compile(r"\$([0-9]+)")

@@ -142,6 +142,14 @@ class Transaction:
         """Send a record as it is, once this transaction has committed."""
         self.outgoing.append(record)
 
+    async def execute_and_flush(self, query: str, *args: object) -> str:
+        """Run a statement and write what was emitted so far into the outbox, in one round trip."""
+        records, self.outgoing = self.outgoing, []
+        if not records:
+            return await self.execute(query, *args)
+        self.has_emitted = True
+        return await self.execute(outbox.adding_to(query, len(args)), *args, *outbox.columns(records))
+
     async def flush(self) -> None:
         """Write what was emitted so far into the outbox; the unit of work does it before the commit."""
         records, self.outgoing = self.outgoing, []

@@ -1,12 +1,10 @@
 """Entering a matter into the register."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from shouwen.intake.domain import case as life
 from shouwen.intake.domain import registration as entering
 from shouwen.intake.domain.case import CLERKS, Case
-from shouwen.intake.domain.directory import Branch
 from shouwen.intake.domain.numbering import case_number, registration_year
 from shouwen.intake.domain.registration import Registrar, Registration
 from shouwen.intake.handlers.hearing import add_mark
@@ -19,7 +17,8 @@ from shouwen.intake.handlers.shared import (
     record,
     unknown_owner,
 )
-from shouwen.intake.store import cases, directory, facts, listed, requests
+from shouwen.intake.store import cases, requests
+from shouwen.intake.store import registration as store
 from shouwen.intake.store.protection import Protected, Protection
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
@@ -57,45 +56,48 @@ async def register_case(
     principal = person_of(tx)
     principal.require_role(*CLERKS, SYSTEM)
     principal.require_branch(registration.branch)
+    registrar = Registrar(principal.person, is_system=principal.roles.isdisjoint(CLERKS))
+    owner = entering.first_owner(registration, registrar)
+    protected = Protected.of(registration.particulars, protection)
     case_id = new_id(tx.now)
-    if not await requests.claim_key(
+    ground = await store.begin_registration(
         tx,
         person=principal.person,
         key=once.key,
         branch=registration.branch,
         request_hash=once.request_hash,
         case_id=case_id,
-    ):
+        owner=owner,
+        identifier_hash=protected.client_identifier_hash,
+    )
+    if not ground.is_new:
         return Registered(case=await _claimed(tx, principal, once), is_new=False)
 
     checked = entering.check(registration, now=tx.now)
-    branch = await _branch(tx, registration.branch)
-    registrar = Registrar(principal.person, is_system=principal.roles.isdisjoint(CLERKS))
-    owner = entering.first_owner(registration, registrar)
-    is_known, department = await directory.active_person(tx, owner, branch.branch)
-    if registration.owner is not None and not is_known:
+    if ground.number_prefix is None:
+        raise _unknown_branch()
+    if registration.owner is not None and not ground.is_known_owner:
         raise unknown_owner()
-    client = protection.mention(registration.particulars)
-    protected = Protected.of(registration.particulars, protection)
-    listed = await _listed(tx, protected.client_identifier_hash)
+    listed = ground.listed
     entering.refuse_service(registration.type, listed[1] if listed else None)
+    client = protection.mention(registration.particulars)
 
     # From here to the commit this branch's other registrations wait: nothing slow may stand below.
-    year = registration_year(tx.now, branch.time_zone)
-    number = case_number(branch.number_prefix, year, await cases.take_number(tx, branch=branch.branch, year=year))
+    year = registration_year(tx.now, ground.time_zone)
+    position = await cases.take_number(tx, branch=registration.branch, year=year)
+    number = case_number(ground.number_prefix, year, position)
     case, fact = entering.register(
         checked,
         case_id=case_id,
         number=number,
         registrar=registrar,
         owner=owner,
-        department=registration.department or department,
+        department=registration.department or ground.department,
         client=client,
         traceparent=telemetry.current_traceparent(),
     )
     telemetry.set_attributes(case_id=str(case.id), branch=case.branch)
-    await cases.add_case(tx, case, protected)
-    await facts.add_fact(tx, tx.emit(fact), actor=principal.person)
+    await store.file_case(tx, case, protected, tx.emit(fact), actor=principal.person)
     if listed is not None:
         entry, reason_code = listed
         mark = entering.mark_listed(case, reason_code=reason_code, now=tx.now)
@@ -126,16 +128,9 @@ async def _claimed(tx: Transaction, principal: Principal, once: Once) -> Case:
     return filed.case
 
 
-async def _branch(tx: Transaction, code: str) -> Branch:
-    branch = await directory.branch_entry(tx, code)
-    if branch is None:
-        raise Invalid(
-            "The directory does not have this branch.",
-            field="branch",
-            remedy="GET /api/directory lists your branches; the operator adds one to the file SHOUWEN_DIRECTORY_FILE.",
-        )
-    return branch
-
-
-async def _listed(tx: Transaction, identifier_hash: str | None) -> tuple[UUID, str] | None:
-    return None if identifier_hash is None else await listed.listed_entry(tx, identifier_hash)
+def _unknown_branch() -> Invalid:
+    return Invalid(
+        "The directory does not have this branch.",
+        field="branch",
+        remedy="GET /api/directory lists your branches; the operator adds one to the file SHOUWEN_DIRECTORY_FILE.",
+    )

@@ -232,13 +232,14 @@ def _add_registration(router: APIRouter, work: UnitOfWork, protection: Protectio
     @router.post(
         "/cases",
         status_code=201,
+        response_model=CaseAnswer,
         tags=["cases"],
         responses={
             200: {"model": CaseAnswer, "description": "The same request came before; this was its answer"},
             409: {"description": "Service is refused: the client is on the list of dishonest clients (002 六5)"},
         },
     )
-    async def register_case(body: CaseSent, caller: Caller, key: Key, response: Response) -> CaseAnswer:
+    async def register_case(body: CaseSent, caller: Caller, key: Key) -> Response:
         """Register a matter: it gets its number, its first responsible person, and its trace."""
         once = once_of(protection, key, "register", body)
         async with work.as_person(caller) as tx:
@@ -250,10 +251,14 @@ def _add_registration(router: APIRouter, work: UnitOfWork, protection: Protectio
                 answer=body.answer
                 and registration.Answer(protection.keys.encrypt(body.answer.text), body.answer.written),
             )
-        if not registered.is_new:
-            response.status_code = 200
         # What was answered first is answered again, whatever has become of the case.
-        return CaseAnswer.of(registered.case).model_copy(update={"state": "responded" if body.answer else "received"})
+        answered = CaseAnswer.of(registered.case).model_copy(
+            update={"state": "responded" if body.answer else "received"}
+        )
+        # Written as it is: FastAPI would check the model once more, which is a tenth of what a registration costs.
+        return Response(
+            answered.model_dump_json(), status_code=201 if registered.is_new else 200, media_type="application/json"
+        )
 
 
 def _add_reading(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:

@@ -52,10 +52,15 @@ async def add_fact(
         event.time,
         tx.now,
         actor,
-        _json(plain_values(event.data)),
+        details_of(event),
         event.traceparent,
         note,
     )
+
+
+def details_of(event: CloudEvent[CaseEvent]) -> str:
+    """What the timeline shows of a fact, as JSON."""
+    return _json(plain_values(event.data))
 
 
 async def notes(tx: Transaction, case_id: UUID) -> list[Note]:

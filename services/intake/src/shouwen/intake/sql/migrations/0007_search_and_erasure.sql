@@ -131,6 +131,8 @@ CREATE INDEX look_by_person ON look (person, id DESC);
 
 ALTER TABLE erasure ENABLE ROW LEVEL SECURITY;
 CREATE POLICY app ON erasure TO :"app" USING (shouwen_may_see('*')) WITH CHECK (shouwen_may_see('*'));
+-- Who looked is for the group's auditors.
+CREATE POLICY app_reads ON look AS RESTRICTIVE FOR SELECT TO :"app" USING (shouwen_may_see('*'));
 CREATE POLICY worker ON erasure TO :"worker" USING (true) WITH CHECK (false);
 
 GRANT EXECUTE ON FUNCTION shouwen_erase_case(uuid, text, bytea) TO :"app";

@@ -91,7 +91,7 @@ class Courses:
             due_at=due_without_pause,
             deadline_stands=due is not None,
             steps=tuple(steps),
-            provisional=target.unit.startswith("working") and timetable.is_provisional(started_at, due_without_pause),
+            provisional=_counts_work(target) and timetable.is_provisional(started_at, due_without_pause),
         )
 
     def _warnings(self, started_at: int, allowance: Allowance, limit: int, agreed: int | None) -> Iterator[int]:
@@ -124,6 +124,12 @@ def _agreed_amount(started_at: int, agreed: int, agreed_at: int | None, pauses: 
         return max(0, agreed - started_at)
     counted = Allowance(ELAPSED, started_at, 0).counted(agreed_at, pauses)
     return max(0, counted + agreed - agreed_at)
+
+
+def _counts_work(target: Target) -> bool:
+    """Whether its deadline rests on working days: those of its limit, or of the latest that may be agreed."""
+    unit = target.unit if target.no_later_than is None else target.no_later_than[1]
+    return unit.startswith("working")
 
 
 def _shift(course: Course, by: int) -> Course:

@@ -178,8 +178,11 @@ def test_installing_one_service_brings_that_service_alone(
 ) -> None:
     # One environment for all, as a sync removes what does not belong: four of them would take minutes.
     environment = tmp_path_factory.getbasetemp() / "one-service"
+    ours = ("shouwen-contracts", "shouwen-runtime", f"shouwen-{service}")
+    # uv keeps wheels of folders by their pyproject.toml alone, and would install the code of an earlier commit.
+    fresh = [option for name in ours for option in ("--refresh-package", name, "--reinstall-package", name)]
     done = run(
-        uv(), "sync", "--package", f"shouwen-{service}", "--no-dev", "--locked", "--no-editable", "--quiet",
+        uv(), "sync", "--package", f"shouwen-{service}", "--no-dev", "--locked", "--no-editable", "--quiet", *fresh,
         UV_PROJECT_ENVIRONMENT=str(environment), UV_PYTHON=sys.executable, UV_PYTHON_DOWNLOADS="never",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -84,6 +84,12 @@ async def test_each_part_has_its_number_department_owner_and_clocks(
     part = await shown(f"{number}-1")
     assert (part["subject"], part["parent"], part["state"]) == ("核对工资", number, "received")
     assert part["requester"]["name"] is not None, "the department can reach the requester"
+    words = await intake.http.get(
+        "/api/cases",
+        params={"text": "核对工资", "department": "payroll"},
+        headers=intake.token("bj.coordinator", ["beijing"], ["coordinator"]),
+    )
+    assert f"{number}-1" in [each["number"] for each in words.json()["items"]], "a part is found like any case"
     seen = await shown(number)
     assert [(each["number"], each["subject"]) for each in seen["parts"]] == [
         (f"{number}-1", "核对工资"),

@@ -10,7 +10,7 @@ from shouwen.intake.domain.custody import Colleague, receiver_in
 from shouwen.intake.domain.parts import PartWanted
 from shouwen.intake.domain.registration import refuse_service
 from shouwen.intake.handlers.shared import Once, actor_of, claim, locked, person_of, record, tell
-from shouwen.intake.store import cases, directory, facts, listed, relatives
+from shouwen.intake.store import cases, directory, listed, registration, relatives
 from shouwen.intake.store.cases import Filed
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime import telemetry
@@ -78,10 +78,10 @@ async def split_case(
             filed.protected,
             subject=protection.keys.encrypt(each.subject),
             description=protection.keys.encrypt(each.description),
+            grams=tuple(protection.grams(each.subject, each.description)),
         )
         with telemetry.continued(case.traceparent, "register part", case_id=str(part.id), branch=part.branch):
-            await cases.add_case(tx, part, protected)
-            await facts.add_fact(tx, tx.emit(registered), actor=person)
+            await registration.file_case(tx, part, protected, tx.emit(registered), actor=person)
     return whole, [part for part, _ in parts]
 
 

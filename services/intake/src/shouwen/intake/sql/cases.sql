@@ -4,26 +4,6 @@ INSERT INTO number_counter (branch, year, last) VALUES ($1, $2, 1)
 ON CONFLICT (branch, year) DO UPDATE SET last = number_counter.last + 1
 RETURNING last;
 
--- name: add_case
--- A new case, the words it is found by, and the person who is responsible for it from the receipt on.
-WITH filed AS (
-    INSERT INTO cases (
-        id, number, branch, type, severity, channel, relation, state, received_at, registered_at, registrar, owner,
-        department, promised_at, traceparent, subject, description, requester_name, requester_phone,
-        requester_phone_hash, client_name, client_identifier, client_identifier_hash, requester_email,
-        requester_email_hash, parent_id
-    ) VALUES (
-        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-        $25, $26
-    )
-    RETURNING id, branch, owner, department, received_at
-),
-worded AS (
-    INSERT INTO case_text (case_id, branch, grams) SELECT id, branch, $27::integer[] FROM filed
-)
-INSERT INTO custody (case_id, branch, person, department, since, how)
-SELECT id, branch, owner, department, received_at, 'registered' FROM filed;
-
 -- name: case_by_number
 -- A case, as far as one may see it.
 SELECT * FROM cases WHERE number = $1;

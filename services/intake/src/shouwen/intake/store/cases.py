@@ -27,11 +27,6 @@ async def take_number(tx: Transaction, *, branch: str, year: int) -> int:
     return cast(int, await tx.fetch_value(QUERIES.take_number, branch, year))
 
 
-async def add_case(tx: Transaction, case: Case, protected: Protected) -> None:
-    """Put a new case into the register."""
-    await tx.execute(QUERIES.add_case, *case_columns(case, protected))
-
-
 def case_columns(case: Case, protected: Protected) -> tuple[object, ...]:
     """The values of a new case, in the order in which the statements take them."""
     return (

@@ -133,3 +133,36 @@ def test_a_wrong_schedule_is_named_by_its_line(
     file.write_text(text, encoding="utf-8")
     assert main(["explain", *PLAN, *START, "--schedule", str(file)]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_pause_with_an_end_and_an_extension_are_counted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pause = {
+        "at": "2026-11-23T09:00:00+08:00",
+        "do": "pause",
+        "reason": "awaiting_requester",
+        "until": "2026-11-23T12:00:00+08:00",
+    }
+    at_noon = ("--now", "2026-11-23T11:00:00+08:00")
+    shown = explained(capsys, *PLAN, *START, *at_noon, "--facts", facts_file(tmp_path, pause))
+    assert (shown["state"], shown["due_at"]) == ("paused", "2026-11-25T12:00:00+08:00")
+    file = tmp_path / "more.jsonl"
+    file.write_text(json.dumps({"at": "2026-11-23T09:00:00+08:00", "do": "extend", "units": 1}), encoding="utf-8")
+    shown = explained(capsys, *PLAN, *START, "--facts", str(file))
+    assert (shown["due_at"], shown["limit_seconds"]) == ("2026-11-25T18:00:00+08:00", 3 * 8 * 3600)
+    file.write_text(json.dumps({"at": "2026-11-23T09:00:00+08:00", "do": "extend"}), encoding="utf-8")
+    assert main(["explain", *PLAN, *START, "--facts", str(file)]) == 2
+    assert "units" in capsys.readouterr().err
+
+
+@pytest.mark.req("S-13")
+def test_wages_are_explained_with_the_agreed_day_and_no_pause_touches_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    wages = ["--pack", "labour-dispatch", "--policy", "payroll", "--target", "wage_payment"]
+    start = ["--start", "2026-11-01T00:00:00+08:00", "--due", "2026-11-16T00:00:00+08:00"]
+    pause = {"at": "2026-11-02T09:00:00+08:00", "do": "pause", "reason": "awaiting_requester"}
+    plain = explained(capsys, *wages, *start)
+    assert plain["due_at"] == "2026-11-16T00:00:00+08:00"
+    assert explained(capsys, *wages, *start, "--facts", facts_file(tmp_path, pause)) == plain
+    assert main(["explain", *wages, *start[:2]]) == 2
+    assert "--due" in capsys.readouterr().err

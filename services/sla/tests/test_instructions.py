@@ -127,7 +127,11 @@ async def test_more_time_is_approved_by_the_role_before_the_deadline_and_told(sl
     matter = Matter()
     await sla.hears(matter.registered())
     response = (await clocks(sla, matter.subject))["first_response"]
-    asked: dict[str, Any] = {"units": 4, "reason": "complex_matter", "requester_informed_at": datetime.now(UTC).isoformat()}
+    asked: dict[str, Any] = {
+        "units": 4,
+        "reason": "complex_matter",
+        "requester_informed_at": datetime.now(UTC).isoformat(),
+    }
     answer = await post(sla, response, "extend", **asked)
     assert answer.status_code == 409
     assert "general_manager to approve" in answer.json()["detail"]

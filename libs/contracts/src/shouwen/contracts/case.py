@@ -170,7 +170,7 @@ class CaseReclassified(CaseFact):
 class CaseAcknowledged(CaseFact):
     """The requester was told that the matter came in and who answers for it (ISO 10002: acknowledgement).
 
-    Emitted by intake. Heard by sla (stops acknowledgement).
+    Emitted by intake. Heard by sla (meets the response to an urgent matter).
     """
 
     event_type: ClassVar[str] = "case.acknowledged.v1"

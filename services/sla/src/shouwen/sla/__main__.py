@@ -15,7 +15,7 @@ from shouwen.sla.domain.calendar import Schedule, Timetable, office_hours
 from shouwen.sla.domain.instant import SECOND, moment
 from shouwen.sla.domain.offline import Explanation, Instruction, explain_target, find_target
 
-_DOINGS = ("pause", "resume", "stop", "cancel")
+_DOINGS = ("pause", "resume", "stop", "cancel", "extend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--target", required=True)
     explain.add_argument("--start", required=True, help="ISO 8601 with offset, as 2026-11-20T09:00:00+08:00")
     explain.add_argument("--due", help="the agreed time, for targets without a limit of their own")
-    explain.add_argument("--facts", help='JSON lines: {"at": …, "do": "pause|resume|stop|cancel", "reason": …}')
+    explain.add_argument(
+        "--facts",
+        help='JSON lines in any order: {"at": …, "do": "pause|resume|stop|cancel|extend", "reason": …}; '
+        '"until" of a pause: when it ends by itself; "units" of an extension: how much, in the target\'s unit',
+    )
     explain.add_argument("--schedule", help="YAML file of working hours; without it office hours in China")
     explain.add_argument("--branch", help="take the zone of this branch from SHOUWEN_DIRECTORY_FILE")
     explain.add_argument("--now", help="the instant to judge a breach at; without it the present")
@@ -109,9 +113,12 @@ def _facts(name: str) -> list[Instruction]:
             raise Invalid("is not a JSON object.", field=where, remedy='Write {"at": "…", "do": "pause"}.')
         if fact.get("do") not in _DOINGS:
             raise Invalid("is not known.", field=f"{where}: do", remedy=f"Use one of {', '.join(_DOINGS)}.")
-        instructions.append(
-            Instruction(_instant(fact.get("at"), f"{where}: at"), fact["do"], fact.get("reason"), fact.get("by"))
-        )
+        until = None if fact.get("until") is None else _instant(fact["until"], f"{where}: until")
+        units = fact.get("units")
+        if fact["do"] == "extend" and (not isinstance(units, int) or units < 1):
+            raise Invalid("has to be given.", field=f"{where}: units", remedy='Write a whole number, as "units": 2.')
+        at = _instant(fact.get("at"), f"{where}: at")
+        instructions.append(Instruction(at, fact["do"], fact.get("reason"), fact.get("by"), until, units))
     return instructions
 
 
@@ -126,7 +133,7 @@ def _shown(explanation: Explanation, timetable: Timetable, now: datetime) -> dic
         "policy": clock.target.policy,
         "target": clock.target.name,
         "clause": clock.target.clause_text,
-        "state": "scheduled" if clock.state == "running" and moment(clock.started_at) > now else clock.state,
+        "state": "scheduled" if clock.state == "running" and moment(clock.started_at) > now else clock.state_at(now),
         "breached": clock.is_breached(now),
         "started_at": local(clock.started_at),
         "due_at": local(clock.due_at) if clock.deadline_stands else None,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from shouwen.runtime.errors import Invalid, NotFound
 from shouwen.sla.domain.calendar import Timetable
@@ -23,6 +24,10 @@ class Instruction:
     do: str
     reason: str | None = None
     by: str | None = None
+    until: datetime | None = None
+    """Of a pause: when it ends by itself."""
+    units: int | None = None
+    """Of an extension: how much more time, in the target's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +82,14 @@ def explain_target(
     if target.is_agreed:
         alone = replace(alone, monthly=None, due_field="due")
     composition = Composition([replace(pack, targets=(alone,))], timetable)
-    data = {"at": start.isoformat()}
+    data: dict[str, Any] = {"at": start.isoformat()}
     if due is not None:
         data["due"] = due.isoformat()
     facts = [Fact("start", _STARTED, start, data)]
     for place, each in enumerate(instructions):
-        told = {"at": each.at.isoformat(), "do": each.do, "reason": each.reason, "by": each.by}
+        until = None if each.until is None else each.until.isoformat()
+        told: dict[str, Any] = {"at": each.at.isoformat(), "do": each.do, "reason": each.reason, "by": each.by}
+        told |= {"until": until, "units": each.units}
         facts.append(Fact(f"fact {place}", INSTRUCTED, each.at, told))
     [clock] = composition.evaluate("offline", "offline", facts)
     segments = explain(clock, timetable)

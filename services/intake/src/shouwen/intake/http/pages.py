@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from shouwen.runtime.http import PROBLEM_JSON
+
 CSP = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _MOST_FIELDS = 30
 _STYLE = (
@@ -37,9 +39,11 @@ def wrong(texts: Iterable[str]) -> str:
 
 def responses(others: Mapping[int | str, Mapping[str, Any]]) -> dict[int | str, dict[str, Any]]:
     """The descriptions of a page and of the pages with what went wrong."""
-    page = {"content": {"text/html": {"schema": {"type": "string"}}}}
-    described = {status: {**answer, **page} for status, answer in others.items()}
-    return {200: {"description": "A page", **page}, **described}
+    page = {"text/html": {"schema": {"type": "string"}}}
+    # What is wrong with the address itself is said before there is a page.
+    either = {**page, PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    described = {status: {**answer, "content": either} for status, answer in others.items()}
+    return {200: {"description": "A page", "content": page}, **described}
 
 
 def takes(*fields: str) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Stored(Generic[Entry]):
     entry: Entry
     managed_by: Manager
     external_id: str | None = None
+    is_withdrawn: bool = False
+    """Whether its identity provider has deleted it: no provider sees it any more, and its history stays."""
 
 
 @dataclass(frozen=True, slots=True)

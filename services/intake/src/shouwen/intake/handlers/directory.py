@@ -1,6 +1,6 @@
 """The directory: who works where, and which department answers what."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shouwen.contracts.directory import (
@@ -152,6 +152,9 @@ async def describe_departments(
         raise EntriesRefused(found)
     stored = {rules.key_of(each.entry): each for each in await directory.departments(tx, protection)}
     before = [stored[key] for each in entries if (key := rules.key_of(each.entry)) in stored]
+    found = [await _still_at_work(tx, each.entry, stored, protection) for each in entries]
+    if any(found):
+        raise EntriesRefused(found)
     told = rules.changed([each.entry for each in before], [each.entry for each in entries])
     await directory.save_departments(tx, entries, protection)
     for entry in told:
@@ -207,6 +210,17 @@ def require_keeper(tx: Transaction, branches: Iterable[str]) -> None:
 
 
 _TAKEN = FieldProblem("person", "is the id of somebody in another branch", "Ask a group administrator to move them.")
+
+
+async def _still_at_work(
+    tx: Transaction, unit: Department, stored: Mapping[str, Stored[Department]], protection: Protection
+) -> list[FieldProblem]:
+    before = stored.get(rules.key_of(unit))
+    if unit.active or before is None or not before.entry.active:
+        return []
+    persons = await directory.persons(tx, protection, branch=unit.branch, department=unit.department, active=True)
+    remedy = "Describe them in another department first: GET /api/persons?department=…&active=true lists them."
+    return [FieldProblem("active", f"has {len(persons)} persons at work", remedy)] if persons else []
 
 
 def _unknown_branch(branch: str, branches: set[str]) -> list[FieldProblem]:

@@ -99,6 +99,11 @@ async def persons_named(tx: Transaction, protection: Protection, names: Sequence
     return [_person(row, protection) for row in await tx.fetch(QUERIES.persons_named, list(names))]
 
 
+async def persons_called(tx: Transaction, protection: Protection, name: str) -> list[Stored[Person]]:
+    """The persons of this id in whatever case, as far as one may see them."""
+    return [_person(row, protection) for row in await tx.fetch(QUERIES.persons_called, name)]
+
+
 async def is_prefix_taken(tx: Transaction, prefix: str, *, by_other_than: str) -> bool:
     """Whether another branch, as far as one may see it, has this prefix of numbers."""
     return cast(bool, await tx.fetch_value(QUERIES.is_prefix_taken, prefix, by_other_than))
@@ -147,6 +152,7 @@ async def save_departments(tx: Transaction, entries: Sequence[Stored[Department]
                 each.entry.active,
                 each.managed_by,
                 protection.encrypt(each.external_id),
+                each.is_withdrawn,
             )
             for each in entries
         ],
@@ -169,6 +175,7 @@ async def save_persons(tx: Transaction, entries: Sequence[Stored[Person]], prote
                 protection.encrypt(each.entry.phone),
                 each.managed_by,
                 protection.encrypt(each.external_id),
+                each.is_withdrawn,
             )
             for each in entries
         ],
@@ -194,7 +201,12 @@ def _department(row: asyncpg.Record, protection: Protection) -> Stored[Departmen
         duties=tuple(Duty.model_validate(each) for each in row["duties"]),
         active=row["active"],
     )
-    return Stored(entry=entry, managed_by=row["managed_by"], external_id=protection.decrypt(row["external_id"]))
+    return Stored(
+        entry=entry,
+        managed_by=row["managed_by"],
+        external_id=protection.decrypt(row["external_id"]),
+        is_withdrawn=row["withdrawn"],
+    )
 
 
 def _person(row: asyncpg.Record, protection: Protection) -> Stored[Person]:
@@ -208,4 +220,9 @@ def _person(row: asyncpg.Record, protection: Protection) -> Stored[Person]:
         email=protection.decrypt(row["email"]),
         phone=protection.decrypt(row["phone"]),
     )
-    return Stored(entry=entry, managed_by=row["managed_by"], external_id=protection.decrypt(row["external_id"]))
+    return Stored(
+        entry=entry,
+        managed_by=row["managed_by"],
+        external_id=protection.decrypt(row["external_id"]),
+        is_withdrawn=row["withdrawn"],
+    )

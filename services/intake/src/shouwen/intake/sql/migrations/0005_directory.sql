@@ -1,13 +1,16 @@
 -- The directory kept here: departments and what they answer, who keeps which entry up to date, absences and delegations.
 
+-- withdrawn: its identity provider has deleted it, so that it is shown to none; its history stays.
 -- Who keeps an entry up to date: the directory file, people (REST, CSV), or an identity provider (SCIM).
 -- The file changes only what is its own.
 ALTER TABLE branch ADD COLUMN managed_by text NOT NULL DEFAULT 'file' CHECK (managed_by IN ('file', 'api', 'scim'));
 ALTER TABLE person
     ADD COLUMN managed_by text NOT NULL DEFAULT 'file' CHECK (managed_by IN ('file', 'api', 'scim')),
     ADD COLUMN phone bytea,
-    ADD COLUMN external_id bytea;
+    ADD COLUMN external_id bytea,
+    ADD COLUMN withdrawn boolean NOT NULL DEFAULT false;
 CREATE INDEX person_by_department ON person (branch, department, person);
+CREATE INDEX person_by_any_case ON person (lower(person));
 
 -- The departments of each branch, with what they answer and within how many hours (003 §7(三), §9).
 CREATE TABLE department (
@@ -18,6 +21,7 @@ CREATE TABLE department (
     active boolean NOT NULL,
     managed_by text NOT NULL DEFAULT 'file' CHECK (managed_by IN ('file', 'api', 'scim')),
     external_id bytea,
+    withdrawn boolean NOT NULL DEFAULT false,
     PRIMARY KEY (branch, department)
 );
 CREATE INDEX department_by_duty ON department USING gin (duties jsonb_path_ops);

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import backlog, hop, latency, memory, raw, register, report, search, startup, timers
+from bench import backlog, hop, latency, memory, raw, register, report, search, startup, tickets, timers
 from bench.report import Section
 
 
@@ -25,6 +25,13 @@ def main(arguments: Sequence[str]) -> None:
                     matters=options.matters,
                     traces=traces,
                     command=command,
+                )
+            )
+        ],
+        "tickets": [
+            lambda: asyncio.run(
+                tickets.measure(
+                    rounds=options.rounds, concurrency=options.concurrency, matters=options.matters, command=command
                 )
             )
         ],

@@ -133,7 +133,7 @@ async def test_new_hours_move_open_clocks_of_the_branch_and_nothing_else(sla: Ru
     await describe(sla, "office", "insurer-head-office")
     start = datetime(2026, 9, 14, 10, tzinfo=UTC)  # a Monday
     here, elsewhere, ended = (complaint(branch, start) for branch in ("mornings", "office", "mornings"))
-    await sla.hears(here, elsewhere, ended, replied(ended, start + timedelta(days=7)))
+    await sla.hears(here, elsewhere, ended, replied(ended, start + timedelta(days=5)))
     before = await due_at(sla, here)
     assert before == datetime(2026, 9, 20, 10, tzinfo=UTC), "the Sunday is a make-up workday"
     answer = await put(sla, "mornings", {**MORNINGS, "exceptions": [{"date": "2026-09-16", "intervals": []}]})
@@ -143,6 +143,9 @@ async def test_new_hours_move_open_clocks_of_the_branch_and_nothing_else(sla: Ru
     assert await due_at(sla, here) == datetime(2026, 9, 21, 4, tzinfo=UTC), "12:00, a day later for the closed one"
     assert await due_at(sla, elsewhere) == before
     assert await due_at(sla, ended) == before, "what has ended stays as it was"
+    await sla.hears(replied(ended, start + timedelta(days=8)))
+    assert await due_at(sla, ended) == before, "also when more is heard of it"
+    assert not (await clock(sla, ended, "reply"))["breached"]
     events = await sla.emitted(ClockRecalculated, count=1)
     moved = [e.data for e in events if e.data.timed_subject == here.subject and e.data.target == "reply"]
     assert [(each.previous_due_at, each.due_at) for each in moved] == [(before, await due_at(sla, here))]

@@ -84,6 +84,8 @@ class Decision:
 
 def decide(clock: Clock, kept: Kept | None, now: datetime) -> Decision:
     """Compare a clock with what was kept of it."""
+    if kept is not None and _is_history(clock, kept):
+        return Decision(None)
     armed = _armed(clock, kept, now)
     tellings: list[Telling] = []
     if armed.clock.ended_at is not None and clock.is_breached(now) and armed.step <= clock.breach_step:
@@ -102,6 +104,22 @@ def decide(clock: Clock, kept: Kept | None, now: datetime) -> Decision:
     before = [Telling(event) for event in _before_the_end(clock, kept, now)]
     after = [Telling(event) for event in _the_end(armed, kept)]
     return Decision(armed, (*before, *tellings, *after))
+
+
+def _is_history(clock: Clock, kept: Kept) -> bool:
+    """Whether a clock has ended and no fact has changed it since.
+
+    The deadline that was counted then stands, also when working hours or holidays are set otherwise afterwards. A
+    deadline that was agreed is a fact itself.
+    """
+    return (
+        not kept.is_open
+        and not clock.target.is_agreed
+        and (clock.state, clock.started_at, clock.ended_at) == (kept.state, kept.started_at, kept.ended_at)
+        and clock.pauses == kept.pauses
+        and (clock.responsible.owner, clock.responsible.department) == (kept.owner, kept.department)
+        and tuple(extension.at for extension in clock.extensions) == kept.extensions
+    )
 
 
 def _armed(clock: Clock, kept: Kept | None, now: datetime) -> Armed:

@@ -1,6 +1,7 @@
 """Open clocks are computed anew after a change of the rules, batch by batch; those that ended stay as they are."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -9,6 +10,7 @@ from shouwen.contracts.clock import ClockCancelled, Responsible
 from shouwen.runtime.unit_of_work import Transaction
 from shouwen.sla.domain.arming import Armed, Kept, decide
 from shouwen.sla.domain.clock import Clock
+from shouwen.sla.domain.instant import moment
 from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.store import branches, clocks, facts, recalculations
 from shouwen.sla.store.facts import Subject
@@ -39,14 +41,20 @@ async def _compute(tx: Transaction, subjects: Sequence[Subject], rules: Rules) -
     policies = await rules.held(tx)
     known = await branches.get_branches(tx, {branch for branch, _ in subjects})
     compositions = {code: policies.of(branch) for code, branch in known.items()}
-    await facts.lock_subjects(tx, dict.fromkeys(subjects, 0))
+    known_wakes = await facts.lock_subjects(tx, dict.fromkeys(subjects, 0))
     told = await facts.facts_of(tx, subjects)
     kept = await clocks.lock_clocks(tx, subjects)
     changed: list[Armed] = []
     bound: set[UUID] = set()
+    wakes: dict[Subject, datetime | None] = {}
     moved = 0
     for branch, subject in subjects:
-        for clock in compositions[branch].evaluate(branch, subject, told[branch, subject], tx.now):
+        found = compositions[branch].evaluate(branch, subject, told[branch, subject], tx.now)
+        wake_at = min(filter(None, (clock.wakes_at(tx.now) for clock in found)), default=None)
+        wakes_at = None if wake_at is None else moment(wake_at)
+        if wakes_at != known_wakes.get((branch, subject)):
+            wakes[branch, subject] = wakes_at
+        for clock in found:
             before = kept.get(clock.clock_id)
             bound.add(clock.clock_id)
             # A clock that has ended is history, and one that is not there yet begins with the next fact.
@@ -58,6 +66,8 @@ async def _compute(tx: Transaction, subjects: Sequence[Subject], rules: Rules) -
                 moved += clock.due_at != before.due_at
     if changed:
         await clocks.save_clocks(tx, changed)
+    if wakes:
+        await facts.set_wakes(tx, wakes)
     unbound = [clock_id for clock_id, each in kept.items() if each.is_open and clock_id not in bound]
     if unbound:
         await cancel_clocks(tx, unbound, REMOVED)

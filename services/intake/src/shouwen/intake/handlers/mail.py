@@ -6,7 +6,6 @@ its effect once, however often the mail server hands it over.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 import structlog
 
@@ -19,11 +18,11 @@ from shouwen.intake.domain.mail import Letter
 from shouwen.intake.domain.registration import Particulars, Registration
 from shouwen.intake.gateways.files import Files
 from shouwen.intake.handlers.attachments import keep_attachment, sha256_of
+from shouwen.intake.handlers.merging import surviving
 from shouwen.intake.handlers.registration import register_case
 from shouwen.intake.handlers.shared import SYSTEM, NoSuchCase, Once, record, tell
 from shouwen.intake.store import cases
 from shouwen.intake.store import mail as store
-from shouwen.intake.store.cases import Filed
 from shouwen.intake.store.mail import NO_BRANCH, Mail
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Principal
@@ -170,7 +169,7 @@ async def case_of(post: Post, letter: Letter) -> tuple[str, str, bool] | None:
             filed = await cases.case_by_number(tx, letter.number)
             sender = post.protection.hash(letter.sender)
             proven = filed is not None and sender is not None and filed.protected.requester_email_hash == sender
-        filed = await _survivor(tx, filed)
+        filed = filed and await surviving(tx, filed)
     return None if filed is None else (filed.case.branch, filed.case.number, proven)
 
 
@@ -308,15 +307,6 @@ async def add_files(post: Post, mail: Mail, letter: Letter) -> Mail:
             # The case is full; the mail itself holds the file.
             _log.warning("a file of a mail was not added", mail_id=str(mail.id), reason=type(error).__name__)
     return mail
-
-
-async def _survivor(tx: Transaction, filed: Filed | None) -> Filed | None:
-    """The case in which the matter of a case goes on: itself, unless it was merged."""
-    seen: set[UUID] = set()
-    while filed is not None and filed.case.merged_into is not None and filed.case.id not in seen:
-        seen.add(filed.case.id)
-        filed = await cases.case_by_id(tx, filed.case.merged_into)
-    return filed
 
 
 async def _known(post: Post, message_hash: str) -> Mail | None:

@@ -51,7 +51,11 @@ async def test_a_reply_that_commits_beyond_the_contract_waits_for_the_approval(
 
     await send.good(service_request, "evaluations", "bj.clerk", **ASKED)
     assert (await send(service_request, "reply", "bj.clerk", **promise)).status_code == 409
-    await send.good(service_request, "reply", "bj.clerk", text="正在评估。")
+    unsaid = await send(service_request, "reply", "bj.clerk", text="正在评估。")
+    assert (unsaid.status_code, fields(unsaid)) == (422, ["commits"])
+    await send.good(service_request, "reply", "bj.clerk", text="正在评估。", commits=False)
+    early = await send(service_request, "resolve", "bj.clerk")
+    assert (early.status_code, fields(early)) == (409, ["evaluation"])
 
     [evaluation] = await send.show(service_request, "evaluations")
     assert (evaluation["cost"], evaluation["client_value"], evaluation["decision"]) == ("12000.00", "high", None)
@@ -64,6 +68,7 @@ async def test_a_reply_that_commits_beyond_the_contract_waits_for_the_approval(
         price="9800",
     )
     await send.good(service_request, "reply", "bj.clerk", **promise)
+    await send.good(service_request, "resolve", "bj.clerk")
     [evaluation] = await send.show(service_request, "evaluations")
     assert (evaluation["decided_by"], evaluation["price"]) == ("bj.general", "9800.00")
     assert evaluation["conditions"] == "按驻场人天计费，期限一个月。"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -129,6 +130,29 @@ async def test_an_investigator_found_to_be_concerned_is_replaced_and_their_findi
     assert len(shown["facts"]) == 1, "what was found out stays"
     own = await send(complaint, "investigation/facts", "bj.clerk2", text=FACTS)
     assert (own.status_code, fields(own)) == (403, ["investigator"])
+
+
+@pytest.mark.req("I-10")
+async def test_the_database_refuses_it_as_well(intake: Running, complaint: Body, send: Any) -> None:
+    await send.good(complaint, "investigation", "bj.clerk", investigator="bj.clerk2", complained_of=["bj.manager"])
+    for change in ("investigator = 'bj.manager'", "approved_by = 'bj.manager'", "approved_by = 'bj.clerk2'"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await intake.fetch(f"UPDATE investigation SET {change} WHERE case_id = $1::text::uuid", complaint["id"])  # noqa: S608
+
+
+@pytest.mark.req("I-10", "I-19")
+async def test_a_case_taken_up_again_is_investigated_in_another_round_and_the_first_is_kept(
+    complaint: Body, send: Any
+) -> None:
+    await investigated(send, complaint, "not_substantiated")
+    await send.good(complaint, "investigation/ruling", "bj.manager", finding="not_substantiated", ruling="不成立。")
+    await send.good(complaint, "reply", "bj.clerk", text="不成立。")
+    await send.good(complaint, "resolve", "bj.clerk")
+    await send.good(complaint, "reopen", "bj.clerk", reason="new_information", note="有新证据。")
+    await send.good(complaint, "investigation", "bj.clerk", investigator="bj.general")
+    latest, first = await send.show(complaint, "investigations")
+    assert (latest["round"], latest["stage"], latest["facts"]) == (2, "open", [])
+    assert (first["round"], first["stage"], first["ruling"]) == (1, "ruled", "不成立。")
 
 
 @pytest.mark.req("I-10")

@@ -271,6 +271,28 @@ class NotApproved(Refused):
         )
 
 
+class CommitmentUnsaid(Invalid):
+    """What is asked for outside the contract is not approved, and the reply does not say whether it promises it."""
+
+    def __init__(self, case: "Case") -> None:
+        super().__init__(
+            f"Case {case.number} asks for something outside the contract that is not approved (000 §17).",
+            field="commits",
+            remedy="Say whether the reply promises it: false if not. A promise needs the approval first.",
+        )
+
+
+class EvaluationOpen(Refused):
+    """What the requester asks for outside the contract is not decided yet."""
+
+    def __init__(self, case: "Case") -> None:
+        super().__init__(
+            f"What case {case.number} asks for outside the contract is not decided yet (000 §17).",
+            field="evaluation",
+            remedy=f"Have it decided first: GET /api/cases/{case.number}/evaluations shows it.",
+        )
+
+
 class StillToFollow(Refused):
     """Corrective actions or follow-ups are open, so the case cannot be closed."""
 
@@ -317,13 +339,17 @@ class Dossier:
             raise InvestigationOpen(case)
         if self.is_unexplained:
             raise NotExplained(case)
+        if self.evaluation == "undecided":
+            raise EvaluationOpen(case)
         if case.type == "suggestion" and case.promised_at is not None and not self.is_decided:
             raise NotDecided(case)
 
-    def require_approval(self, case: Case) -> None:
-        """Raise unless what the reply commits to outside the contract was approved."""
-        if self.evaluation != "approved":
+    def require_approval(self, case: Case, *, commits: bool | None) -> None:
+        """Raise when a reply promises what was not approved, or does not say whether it does."""
+        if commits and self.evaluation != "approved":
             raise NotApproved(case, self.evaluation)
+        if commits is None and self.evaluation in {"undecided", "refused"}:
+            raise CommitmentUnsaid(case)
 
     def require_nothing_to_follow(self, case: Case) -> None:
         """Raise what is still to be done after the end of the case."""
@@ -387,7 +413,7 @@ def reply(
     actor: Actor,
     now: datetime,
     dossier: Dossier = NOTHING_ELSE,
-    commits: bool = False,
+    commits: bool | None = None,
 ) -> tuple[Case, CaseReplied]:
     """Record that the requester was answered, by whoever did it (I-06; 001 §13).
 
@@ -403,8 +429,7 @@ def reply(
         # What the departments answered leaves as one answer, from whoever answers for the whole (003 §7(一)).
         actor.require_say(case, "reply")
     dossier.require_answerable(case)
-    if commits:
-        dossier.require_approval(case)
+    dossier.require_approval(case, commits=commits)
     at = happened_at(case, replied_at, field="replied_at", now=now)
     changed = replace(case, state=state, replied_at=_first(case.replied_at, at))
     fact = CaseReplied(

@@ -42,7 +42,7 @@ async def reply_case(
     replied_at: datetime | None,
     written: bool,
     note: bytes | None,
-    commits: bool = False,
+    commits: bool | None = None,
     once: Once | None = None,
 ) -> Case:
     """Record that the requester was answered; ``commits`` says that something outside the contract is promised.

@@ -27,8 +27,10 @@ class ReplySent(Sent):
 
     text: Words | None = Field(None, description="What was answered")
     written: bool = Field(False, description="Whether in writing")
-    commits: bool = Field(
-        False, description="Whether it promises something outside the contract; that must have been approved (000 §17)"
+    commits: bool | None = Field(
+        None,
+        description="Whether it promises something outside the contract, which must have been approved (000 §17); "
+        "to be said while what was asked for is not approved",
     )
     replied_at: Instant | None = Field(None, description="When; now unless given")
 

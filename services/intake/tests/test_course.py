@@ -20,6 +20,7 @@ from shouwen.contracts.case import (
 from shouwen.contracts.clock import ClockFact, ClockMet, ClockRecalculated, ClockStarted
 from shouwen.contracts.event import CloudEvent
 from shouwen.intake.store.cases import QUERIES
+from shouwen.intake.ticker import Ticker
 from shouwen.runtime.testing import Running
 
 Body = dict[str, Any]
@@ -86,6 +87,29 @@ async def test_a_case_is_acknowledged_waits_goes_on_is_answered_resolved_and_clo
         assert told.traceparent is not None
         assert told.traceparent.split("-")[1] == case["trace_id"]
         assert "工资" not in told.data.model_dump_json()
+
+
+async def test_a_wait_ends_by_itself_when_the_answer_was_expected(
+    intake: Running, case: Body, command: Any, shown: Any, register: Any, matter: Callable[..., Body]
+) -> None:
+    number, other = case["number"], (await register(matter())).json()
+    until = datetime.now(UTC) + HOUR
+    for each in (number, other["number"]):
+        await command(each, "pause", reason="awaiting_requester", expected_until=until.isoformat())
+    await intake.fetch(
+        "UPDATE cases SET paused_at = now() - interval '2 hours', expected_until = now() - interval '1 hour' "
+        "WHERE id = $1",
+        UUID(case["id"]),
+    )
+    ticker = Ticker(intake.service.work, interval=timedelta(minutes=1))
+    await ticker.settle()
+    await ticker.settle()
+    after = await shown(number)
+    assert (after["state"], after["pause"]) == ("in_progress", None)
+    [told] = await intake.emitted(CaseResumed, subject=f"case/{case['id']}")
+    assert told.data.resumed_by == "system"
+    assert told.data.resumed_at < datetime.now(UTC) - HOUR / 2, "it goes on from when the answer was expected"
+    assert (await shown(other["number"]))["state"] == "pending"
 
 
 async def test_words_of_a_command_rest_encrypted(intake: Running, case: Body, command: Any) -> None:

@@ -30,7 +30,7 @@ class IntakeSettings(ServiceSettings):
         timedelta(seconds=10),
         gt=timedelta(0),
         le=timedelta(minutes=10),
-        description="How often hand-overs that nobody answered in time are looked for, in seconds",
+        description="How often hand-overs that nobody answered, and waits that are over, are looked for, in seconds",
     )
     public_url: str = Field(
         "http://127.0.0.1:8101",

@@ -1,11 +1,11 @@
-"""Time in: offers that nobody answered in time are settled."""
+"""Time in: offers that nobody answered in time are settled, and waits end when they were to."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
 
-from shouwen.intake.handlers import custody
+from shouwen.intake.handlers import custody, waiting
 from shouwen.runtime.errors import Transient
 from shouwen.runtime.unit_of_work import UnitOfWork
 
@@ -36,8 +36,8 @@ class Ticker:
 
     async def settle(self) -> None:
         """Settle everything whose time is over."""
-        while True:
-            async with self._work.as_worker() as tx:
-                found = await custody.lapse_offers(tx, _BATCH)
-            if found < _BATCH:
-                return
+        for settle in (custody.lapse_offers, waiting.end_waits):
+            found = _BATCH
+            while found == _BATCH:
+                async with self._work.as_worker() as tx:
+                    found = await settle(tx, _BATCH)

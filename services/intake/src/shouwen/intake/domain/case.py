@@ -39,6 +39,9 @@ CLERKS = ("clerk", "manager", "department_head", "coordinator", "general_manager
 DIRECTORS = ("manager", "department_head", "coordinator", "general_manager")
 """Roles that may also direct the cases of others: hand over, resolve, record a withdrawal."""
 
+NOBODY = "system"
+"""Who did what no person did: time."""
+
 CLOCK_SKEW = timedelta(seconds=5)
 """How far ahead of ours the clock of a client may be; a time within it is taken as now."""
 
@@ -573,6 +576,22 @@ def resume(case: Case, *, by: str, now: datetime) -> tuple[Case, CaseResumed]:
     changed = replace(case, state=case.after("resume"), pause=None)
     fact = CaseResumed(branch=case.branch, case_id=case.id, number=case.number, resumed_at=now, resumed_by=by)
     return changed, fact
+
+
+def has_waited_enough(case: Case, *, now: datetime) -> bool:
+    """Whether the case waits for an answer that was expected until now."""
+    return case.pause is not None and case.pause.expected_until is not None and case.pause.expected_until <= now
+
+
+def end_wait(case: Case) -> tuple[Case, CaseResumed]:
+    """Go on at the moment until which the answer was expected, as the clocks do; nobody had to say so.
+
+    Raises:
+        NotInThisState: it does not wait.
+    """
+    until = case.pause and case.pause.expected_until
+    assert until is not None
+    return resume(case, by=NOBODY, now=until)
 
 
 def close(case: Case, *, actor: Actor, now: datetime, dossier: Dossier = NOTHING_ELSE) -> tuple[Case, CaseClosed]:

@@ -67,7 +67,9 @@ class PauseSent(Sent):
     """For whom the work waits."""
 
     reason: PauseReason
-    expected_until: Instant | None = Field(None, description="Until when the answer is expected")
+    expected_until: Instant | None = Field(
+        None, description="Until when the answer is expected; then the work goes on by itself"
+    )
     note: Words | None = Field(None, description="What was asked of them")
 
 

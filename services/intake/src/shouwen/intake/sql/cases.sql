@@ -26,6 +26,10 @@ SELECT * FROM cases
 WHERE client_identifier_hash = $1 AND state = ANY($2::text[])
 ORDER BY id FOR UPDATE;
 
+-- name: waited_enough
+-- Cases that wait for an answer which was expected until now, the longest overdue first.
+SELECT id FROM cases WHERE expected_until <= now() ORDER BY expected_until LIMIT $1;
+
 -- name: save_case
 -- A case after a command.
 UPDATE cases SET

@@ -90,6 +90,11 @@ async def lock_open_cases_of_client(tx: Transaction, identifier_hash: str) -> li
     return [filed(row).case for row in rows]
 
 
+async def waited_enough(tx: Transaction, limit: int) -> list[UUID]:
+    """Cases that wait for an answer which was expected until now."""
+    return [UUID(int=row["id"].int) for row in await tx.fetch(QUERIES.waited_enough, limit)]
+
+
 async def save_case(tx: Transaction, case: Case) -> None:
     """Keep what a command changed."""
     await tx.execute(

@@ -12,6 +12,7 @@ ALTER TABLE cases
     ADD COLUMN merged_into uuid REFERENCES cases,
     ADD COLUMN merged_into_number text;
 CREATE INDEX cases_by_parent ON cases (parent_id, id) WHERE parent_id IS NOT NULL;
+CREATE INDEX cases_waiting ON cases (expected_until) WHERE expected_until IS NOT NULL;
 CREATE INDEX cases_by_survivor ON cases (merged_into, id) WHERE merged_into IS NOT NULL;
 
 -- The earlier runs of a case that was taken up again: what each came to, and when. Never changed.

@@ -264,3 +264,29 @@ def test_an_address_of_no_file_store_is_a_bad_setting(intake: Running) -> None:
     assert isinstance(settings, IntakeSettings)
     with pytest.raises(BadSettings, match="SHOUWEN_ATTACHMENTS_URL"):
         create(settings)
+
+
+@pytest.mark.req("I-18")
+async def test_files_of_an_erased_person_cannot_be_read_any_more(
+    intake: Running, register: Any, matter: Callable[..., Body]
+) -> None:
+    phone = f"139{uuid4().int % 10**8:08}"
+    number = (await register(matter(requester={"name": "李", "phone": phone}))).json()["number"]
+    added = (await send(intake, number, NAME, pdf())).json()
+    director = intake.token("bj.manager", roles=["manager"])
+    path = f"/api/cases/{number}"
+    assert (await intake.http.post(f"{path}/withdraw", json={"reason": "撤回"}, headers=director)).status_code == 200
+    asked = await intake.http.post(
+        "/api/erasures", json={"reason": "本人申请", "phone": phone}, headers=intake.token("one", [], ["group_admin"])
+    )
+    done = await intake.http.post(
+        f"/api/erasures/{asked.json()['id']}/confirm", headers=intake.token("two", [], ["group_admin"])
+    )
+    assert done.status_code == 200, done.text
+    gone = await intake.http.get(f"{path}/attachments/{added['id']}", headers=director)
+    assert (gone.status_code, gone.json()["code"]) == (404, "attachment_erased")
+    [listed] = (await intake.http.get(f"{path}/attachments", headers=director)).json()["items"]
+    assert listed["erased"]
+    assert listed["name"] != NAME
+    [row] = await intake.fetch("SELECT place, data_key FROM attachment WHERE id = $1::uuid", added["id"])
+    assert row["data_key"] is None

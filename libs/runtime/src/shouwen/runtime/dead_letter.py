@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, ValidationError
 from shouwen.contracts.catalogue import dead_letter_stream
 from shouwen.contracts.event import MAX_BODY_BYTES, BadEvent
 from shouwen.runtime.auth import Caller, Principal
-from shouwen.runtime.errors import Forbidden, NotFound, Refused, ShouwenError
+from shouwen.runtime.errors import Forbidden, Invalid, NotFound, Refused, ShouwenError
 from shouwen.runtime.http import Page
 from shouwen.runtime.outbox import QUERIES, Header, Outgoing, pack_headers, unpack_headers
 from shouwen.runtime.unit_of_work import Transaction, UnitOfWork, is_passing
@@ -371,7 +371,7 @@ def _found(row: asyncpg.Record | None, number: int) -> asyncpg.Record:
 
 def _number(after: str) -> int:
     if not after.isdecimal() or len(after) > 18:
-        raise NotFound("There is no such page.", field="after", remedy="Use the 'next' of the page before.")
+        raise Invalid("There is no such page.", field="after", remedy="Use the 'next' of the page before.")
     return int(after)
 
 

@@ -1,6 +1,9 @@
 """Working hours and announced years: set through the API, and felt by the clocks that are open."""
 
+import asyncio
 import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -328,6 +331,40 @@ async def test_a_branch_that_drops_a_pack_has_no_running_clock_of_it(sla: Runnin
     assert (await clock(sla, filed, "resolution"))["state"] == "running", "the baseline still binds"
     events = [e.data for e in await sla.emitted(ClockCancelled) if e.data.timed_subject == filed.subject]
     assert [(event.target, event.reason) for event in events] == [("reply", "target_removed")]
+
+
+@pytest.mark.req("S-15")
+async def test_an_announcement_is_loaded_from_the_command_line_too(
+    ground: Grounds, directory_file: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "2027.yaml"
+    file.write_text(NEW_YEAR_2027, encoding="utf-8")
+    async with ground.running(create, SlaSettings, directory_file=directory_file) as one:
+        code, said = await command(ground, "calendar", "load", str(file))
+        assert (code, "4 days off and 1 make-up workdays" in said) == (0, True), said
+        assert (await days(one, "beijing", "2027-01-04", "2027-01-04"))["2027-01-04"]["kind"] == "holiday"
+        file.write_text(NEW_YEAR_2027.replace("2027-01-09", "2027-01-07"), encoding="utf-8")
+        code, said = await command(ground, "calendar", "load", str(file))
+        assert (code, "2027.yaml:6: workdays.0: 2027-01-07 is no weekend" in said) == (2, True), said
+        code, said = await command(ground, "calendar", "load", str(tmp_path / "none.yaml"))
+        assert (code, "none.yaml cannot be read" in said) == (2, True), said
+        file.write_text(NEW_YEAR_2027, encoding="utf-8")
+        code, said = await command(ground, "calendar", "load", str(file), "--url", "http://127.0.0.1:9")
+        assert (code, "does not answer" in said) == (2, True), said
+
+
+async def command(ground: Grounds, *arguments: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "shouwen.sla",
+        *arguments,
+        env={**os.environ, **ground.environment()},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
 
 
 async def test_every_query_of_the_rules_fits_the_schema(sla: Running) -> None:

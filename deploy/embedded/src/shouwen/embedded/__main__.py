@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -195,6 +196,18 @@ def _dead(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sla(options: argparse.Namespace) -> int:
+    """What sla offers on the command line, asked of the suite that runs here where it needs one."""
+    environment = dict(os.environ)
+    arguments = list(options.arguments)
+    if arguments[:1] == ["calendar"] and "--url" not in arguments:
+        access = Access.of(Home.chosen(options.home))
+        arguments += ["--url", access.url("sla")]
+        bearer = access.headers("evaluation.group", [], ["group_admin"])["Authorization"]
+        environment["SHOUWEN_TOKEN"] = bearer.removeprefix("Bearer ")
+    return subprocess.run([sys.executable, "-m", "shouwen.sla", *arguments], env=environment, check=False).returncode
+
+
 def _print_places(state: State, home: Home) -> None:
     lines = [(name, f"{url}/api/docs") for name, url in state.services.items()]
     if state.zipkin:
@@ -318,6 +331,9 @@ def _parser() -> argparse.ArgumentParser:
     reconcile = command("reconcile", _reconcile, "Check from the services' own APIs that nothing was lost or doubled.")
     reconcile.add_argument("--ledger", metavar="FILE", help="what `shouwen load` wrote")
     reconcile.add_argument("--wait", type=float, default=60.0, metavar="SECONDS", help="for the services to rest first")
+
+    sla = command("sla", _sla, "What sla offers: `sla explain …`, `sla calendar load FILE` (--help for each).")
+    sla.add_argument("arguments", nargs=argparse.REMAINDER, metavar="…")
 
     dead = commands.add_parser("dead", help="List, show or replay what a service set aside.")
     actions = dead.add_subparsers(dest="action", metavar="list|show|replay", required=True)

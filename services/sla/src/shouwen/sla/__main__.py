@@ -1,6 +1,7 @@
-"""``python -m shouwen.sla`` serves; ``python -m shouwen.sla explain …`` explains a deadline, offline."""
+"""``python -m shouwen.sla`` serves; ``… explain`` explains a deadline, offline; ``… calendar load`` loads a year."""
 
 import argparse
+import asyncio
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 from shouwen.runtime.errors import Invalid, ShouwenError
 from shouwen.sla import gateways
+from shouwen.sla.domain.announcement import read_announcement
 from shouwen.sla.domain.calendar import Schedule, Timetable, office_hours
 from shouwen.sla.domain.instant import SECOND, moment
 from shouwen.sla.domain.offline import Explanation, Instruction, explain_target, find_target
@@ -19,7 +21,7 @@ _DOINGS = ("pause", "resume", "stop", "cancel", "extend")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve, or explain; the answer is the exit code."""
+    """Serve, explain, or load an announcement; the answer is the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if not given:
         from shouwen.runtime import service
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     options = _parser().parse_args(given)
     try:
-        sys.stdout.write(_explained(options))
+        sys.stdout.write(options.run(options))
     except ShouwenError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -39,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shouwen.sla", description="Without a command: serve.")
-    explain = parser.add_subparsers(required=True).add_parser("explain", help="why a deadline is when it is, offline")
+    commands = parser.add_subparsers(required=True)
+    explain = commands.add_parser("explain", help="why a deadline is when it is, offline")
+    explain.set_defaults(run=_explained)
     explain.add_argument("--pack", required=True)
     explain.add_argument("--policy", required=True)
     explain.add_argument("--target", required=True)
@@ -54,6 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--branch", help="take the zone of this branch from SHOUWEN_DIRECTORY_FILE")
     explain.add_argument("--now", help="the instant to judge a breach at; without it the present")
     explain.add_argument("--format", choices=("json", "text"), default="text")
+    calendar = commands.add_parser("calendar", help="announced holidays").add_subparsers(required=True)
+    load = calendar.add_parser(
+        "load",
+        help="load the announcement of a year's holidays and make-up workdays",
+        description="Through the API with --url and the token in SHOUWEN_TOKEN (role group_admin); without --url "
+        "straight into the service's database, with the settings of the service.",
+    )
+    load.set_defaults(run=_loaded)
+    load.add_argument("file", type=Path, help="YAML: year, source, holidays [{name, from, to}], workdays [date]")
+    load.add_argument("--url", help="address of the sla service, as http://127.0.0.1:8102")
     return parser
 
 
@@ -71,6 +85,24 @@ def _explained(options: argparse.Namespace) -> str:
     now = datetime.now(UTC) if options.now is None else _instant(options.now, "now")
     shown = _shown(explanation, timetable, now)
     return json.dumps(shown, ensure_ascii=False, indent=2) + "\n" if options.format == "json" else _text(shown)
+
+
+def _loaded(options: argparse.Namespace) -> str:
+    text = gateways.text_of(options.file, "file")
+    announcement = read_announcement(text, file=options.file.name)
+    if options.url is not None:
+        gateways.send_announcement(options.url, os.environ.get("SHOUWEN_TOKEN", ""), text)
+    else:
+        from shouwen.sla.app import load_announcement
+        from shouwen.sla.settings import SlaSettings
+
+        asyncio.run(load_announcement(SlaSettings.model_validate({}), announcement))
+    days = announcement.announced().days.values()
+    holidays = sum(day.kind == "holiday" for day in days)
+    return (
+        f"{announcement.year}: {holidays} days off and {len(days) - holidays} make-up workdays are loaded; "
+        "the service computes open clocks anew (GET /api/recalculations)\n"
+    )
 
 
 def _schedule(options: argparse.Namespace) -> Schedule:

@@ -2,7 +2,8 @@
 
 from shouwen.runtime.service import Service
 from shouwen.sla import gateways, http, subscribers
-from shouwen.sla.handlers import directory
+from shouwen.sla.domain.announcement import AnnouncementDocument
+from shouwen.sla.handlers import calendars, directory
 from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.settings import SlaSettings
 from shouwen.sla.ticker import Recalculator, Ticker, Waker
@@ -32,3 +33,18 @@ def create(settings: SlaSettings) -> Service:
     service.runs("recalculator", Recalculator(service.work, rules, interval=settings.ticker_interval).run)
     service.runs("waker", Waker(service.work, rules, interval=settings.ticker_interval).run)
     return service
+
+
+async def load_announcement(settings: SlaSettings, announcement: AnnouncementDocument) -> None:
+    """Load the announcement of a year straight into the service's database; running services notice by themselves.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    work = Service("sla", settings).work
+    await work.open()
+    try:
+        async with work.as_worker() as tx:
+            await calendars.load_announcement(tx, announcement, "calendar load")
+    finally:
+        await work.close()

@@ -3,11 +3,12 @@
 from importlib import resources
 from pathlib import Path
 
+import httpx
 import yaml
 from pydantic import ValidationError
 
 from shouwen.contracts.directory import BranchDescribed, DirectoryFile
-from shouwen.runtime.errors import Invalid
+from shouwen.runtime.errors import Invalid, Refused, Transient
 from shouwen.sla.domain.calendar import Schedule
 from shouwen.sla.domain.pack import Pack
 from shouwen.sla.domain.pack_file import read_pack
@@ -47,6 +48,39 @@ def schedule_of(file: Path) -> Schedule:
         Invalid: it cannot be read.
     """
     return read_schedule(text_of(file, "schedule"), file=file.name)
+
+
+class NotLoaded(Refused):
+    """The service did not take the announcement."""
+
+
+def send_announcement(url: str, token: str, text: str) -> None:
+    """Load the announcement of a year through the API of a running service.
+
+    Raises:
+        NotLoaded: it refuses; the text says why.
+        Transient: it does not answer.
+    """
+    try:
+        answer = httpx.post(
+            f"{url.rstrip('/')}/api/calendars/announcements",
+            content=text.encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/yaml"},
+            timeout=_PATIENCE_SECONDS,
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Transient(
+            f"{url} does not answer ({type(error).__name__}).", field="--url", remedy="Give the address of sla."
+        ) from None
+    if answer.status_code == _NOT_SIGNED_IN:
+        raise NotLoaded("The token is not accepted.", field="SHOUWEN_TOKEN", remedy="Set a token of group_admin.")
+    if not answer.is_success:
+        problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        raise NotLoaded(str(problem.get("detail") or f"The service answers {answer.status_code}."))
+
+
+_PATIENCE_SECONDS = 30.0
+_NOT_SIGNED_IN = 401
 
 
 def branches_of(directory_file: Path) -> list[BranchDescribed]:

@@ -239,6 +239,18 @@ async def authenticated(
     return await authenticator.principal(credentials.credentials)
 
 
+async def bearer_of(request: Request) -> Principal | None:
+    """The caller of the request, for routes without FastAPI's dependencies; None when there is no plain bearer token.
+
+    Raises:
+        Unauthenticated: the token is not good.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Bearer" or not token:
+        return None
+    return await cast(Authenticator, request.app.state.authenticator).principal(token)
+
+
 Caller = Annotated[Principal, Depends(authenticated)]
 """The parameter type of a route that needs to know who asks."""
 

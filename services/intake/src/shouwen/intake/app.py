@@ -15,7 +15,7 @@ from shouwen.intake.gateways.mailbox import MailboxAccess, watch
 from shouwen.intake.handlers import directory, erasure, mail, search
 from shouwen.intake.handlers.mail import Post
 from shouwen.intake.handlers.web_form import Forms
-from shouwen.intake.http import attachments, bulk, directory_import, scim
+from shouwen.intake.http import attachments, bulk, cases, directory_import, scim
 from shouwen.intake.http.channels import Channels
 from shouwen.intake.settings import IntakeSettings
 from shouwen.intake.store.mail import Mail
@@ -25,7 +25,7 @@ from shouwen.intake.ticker import Ticker
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
 from shouwen.runtime.errors import FieldProblem
-from shouwen.runtime.http import allow_longer_bodies, field_problem
+from shouwen.runtime.http import allow_longer_bodies, answer_directly, field_problem
 from shouwen.runtime.service import Service
 from shouwen.runtime.settings import BadSettings
 
@@ -60,7 +60,9 @@ def create(settings: IntakeSettings) -> Service:
         first_asked=settings.first_asked,
     )
     channels = Channels(files=files, attachment_limit=settings.attachment_limit, post=post, forms=forms)
-    service.serves(http.routes(service.work, protection, channels, handover_time=settings.handover_time, access=access))
+    routes = http.routes(service.work, protection, channels, handover_time=settings.handover_time, access=access)
+    service.serves(routes)
+    answer_directly(service.app, cases.registration_route(routes), cases.direct_registration(service.work, protection))
     service.serves(scim.routes(service.work, protection))
     allow_longer_bodies(service.app, bulk.PATH, bulk.TABLE_BYTES)
     allow_longer_bodies(service.app, directory_import.PATH, directory_import.TABLE_BYTES)

@@ -29,6 +29,7 @@ from shouwen.intake.domain.custody import (
     NotOffered,
     Offer,
     OfferLapsed,
+    StandingIn,
     receiver_in,
 )
 from shouwen.intake.ticker import Ticker
@@ -176,8 +177,20 @@ def test_the_principal_answers_first_and_the_delegate_second() -> None:
             },
         ),
     ]
-    [found] = custody.liabilities(heard, chain)
+    away = [
+        StandingIn("bj.clerk", "bj.general", NOON + HOUR / 2, NOON + 5 * HOUR),
+        StandingIn("bj.clerk2", "bj.manager", NOON + 2 * HOUR, NOON + 30 * HOUR),
+    ]
+    [found] = custody.liabilities(heard, chain, away)
     assert (found.principal, found.delegate, found.department) == ("bj.clerk2", "bj.manager", "payroll")
+    assert [(each.department, each.minutes) for each in found.departments] == [
+        ("customer-service", 60.0),
+        ("payroll", 120.0),
+    ]
+    assert [(each.delegate, each.principal, each.minutes) for each in found.stood_in] == [
+        ("bj.general", "bj.clerk", 30.0),
+        ("bj.manager", "bj.clerk2", 60.0),
+    ]
     assert [(each.person, each.minutes) for each in found.held] == [("bj.clerk", 60.0), ("bj.clerk2", 120.0)]
 
 

@@ -292,6 +292,39 @@ def held_by_department(chain: Iterable[Holding], start: datetime, end: datetime)
 
 
 @dataclass(frozen=True, slots=True)
+class StandingIn:
+    """A time in which somebody stood in for another (003 §10(二))."""
+
+    principal: str
+    delegate: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoodIn:
+    """How long a delegate stood in for whoever had the case: elapsed minutes of theirs."""
+
+    delegate: str
+    principal: str
+    minutes: float
+
+
+def stood_in(
+    chain: Iterable[Holding], standing_in: Sequence[StandingIn], start: datetime, end: datetime
+) -> list[StoodIn]:
+    """The minutes between two instants in which a delegate stood in for the person who had the case."""
+    minutes: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for link in chain:
+        for each in standing_in:
+            if each.principal == link.person:
+                minutes[each.delegate, each.principal] += link.minutes(
+                    max(start, each.starts_at), min(end, each.ends_at)
+                )
+    return [StoodIn(*who, held) for who, held in minutes.items() if held > 0]
+
+
+@dataclass(frozen=True, slots=True)
 class HeardClock:
     """One thing that sla told about a clock of the case."""
 
@@ -314,10 +347,14 @@ class Liability:
     delegate: str | None
     department: str | None
     held: Sequence[Held]
+    departments: Sequence[Held]
+    stood_in: Sequence[StoodIn]
 
 
-def liabilities(heard: Sequence[HeardClock], chain: Sequence[Holding]) -> list[Liability]:
-    """For each clock of the case that ran out, who answers for it and how long each person had the case till then.
+def liabilities(
+    heard: Sequence[HeardClock], chain: Sequence[Holding], standing_in: Sequence[StandingIn] = ()
+) -> list[Liability]:
+    """For each clock of the case that ran out, who answers for it and how long each had the case till then.
 
     Who answers is as sla told it with the breach; where sla did not know, whoever had the case at the limit.
     """
@@ -326,10 +363,19 @@ def liabilities(heard: Sequence[HeardClock], chain: Sequence[Holding]) -> list[L
         for each in heard
         if each.type == "clock.started.v1"
     }
-    return [_liability(each.values, started, chain) for each in heard if each.type == "clock.breached.v1" and chain]
+    return [
+        _liability(each.values, started, chain, standing_in)
+        for each in heard
+        if each.type == "clock.breached.v1" and chain
+    ]
 
 
-def _liability(values: Mapping[str, object], started: Mapping[str, datetime], chain: Sequence[Holding]) -> Liability:
+def _liability(
+    values: Mapping[str, object],
+    started: Mapping[str, datetime],
+    chain: Sequence[Holding],
+    standing_in: Sequence[StandingIn],
+) -> Liability:
     clock_id, due_at = str(values["clock_id"]), _instant(values["due_at"])
     # A start that was not heard: the clock cannot have run longer than the case is here.
     start = started.get(clock_id, chain[0].since)
@@ -347,6 +393,8 @@ def _liability(values: Mapping[str, object], started: Mapping[str, datetime], ch
         delegate=str(delegate) if delegate else None,
         department=(str(department) if department else None) if owner else holder.department,
         held=held_by_person(chain, start, due_at),
+        departments=held_by_department(chain, start, due_at),
+        stood_in=stood_in(chain, standing_in, start, due_at),
     )
 
 

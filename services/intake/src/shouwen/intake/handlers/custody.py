@@ -207,7 +207,11 @@ async def show_liability(tx: Transaction, number: str) -> list[Liability]:
     if filed is None:
         raise NoSuchCase
     case_id = filed.case.id
-    return passing_on.liabilities(await custody.heard_clocks(tx, case_id), await custody.chain(tx, case_id))
+    return passing_on.liabilities(
+        await custody.heard_clocks(tx, case_id),
+        await custody.chain(tx, case_id),
+        await custody.standing_in(tx, case_id),
+    )
 
 
 async def _standing_offer(tx: Transaction, filed: Filed) -> Offer | None:

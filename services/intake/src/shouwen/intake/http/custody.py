@@ -121,6 +121,19 @@ class DepartmentHeld(BaseModel):
     department: str | None
     minutes: float
 
+    @classmethod
+    def of(cls, held: Held) -> "DepartmentHeld":
+        """The minutes to the hundredth."""
+        return cls(department=held.department, minutes=round(held.minutes, 2))
+
+
+class StoodInShown(BaseModel):
+    """The elapsed minutes a delegate stood in for a person who had the case."""
+
+    delegate: str
+    principal: str
+    minutes: float
+
 
 class CustodyAnswer(BaseModel):
     """Who is responsible, who was, and how long each."""
@@ -152,10 +165,7 @@ class CustodyAnswer(BaseModel):
                 for each in shown.chain
             ],
             by_person=[PersonHeld.of(each) for each in shown.by_person],
-            by_department=[
-                DepartmentHeld(department=each.department, minutes=round(each.minutes, 2))
-                for each in shown.by_department
-            ],
+            by_department=[DepartmentHeld.of(each) for each in shown.by_department],
             handovers=[OfferAnswer.of(each) for each in shown.offers],
         )
 
@@ -174,6 +184,8 @@ class LiabilityShown(BaseModel):
     delegate: str | None = Field(description="Stood in for the principal when it ran out: answers second")
     department: str | None
     held: list[PersonHeld] = Field(description="Who had the case between start and limit, and how long")
+    departments: list[DepartmentHeld] = Field(description="The same by department")
+    stood_in: list[StoodInShown] = Field(description="Who stood in meanwhile for whom of them, and how long")
 
     @classmethod
     def of(cls, liability: Liability) -> "LiabilityShown":
@@ -190,6 +202,11 @@ class LiabilityShown(BaseModel):
             delegate=liability.delegate,
             department=liability.department,
             held=[PersonHeld.of(each) for each in liability.held],
+            departments=[DepartmentHeld.of(each) for each in liability.departments],
+            stood_in=[
+                StoodInShown(delegate=each.delegate, principal=each.principal, minutes=round(each.minutes, 2))
+                for each in liability.stood_in
+            ],
         )
 
 

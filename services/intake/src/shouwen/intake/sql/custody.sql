@@ -48,6 +48,12 @@ UPDATE handover SET state = 'overtaken', answered_at = $2 WHERE case_id = $1 AND
 -- Cases with an offer whose time to answer is over, the oldest first. The cases are locked before their offers.
 SELECT case_id FROM handover WHERE state = 'offered' AND answer_until <= now() ORDER BY answer_until LIMIT $1;
 
+-- name: standing_in
+-- When somebody stood in for one of the persons who had a case.
+SELECT principal, delegate, starts_at, ends_at FROM delegation
+WHERE cancelled_at IS NULL AND principal IN (SELECT person FROM custody WHERE case_id = $1)
+ORDER BY starts_at, id;
+
 -- name: heard_clocks
 -- What sla told about the clocks of a case, in the order of time.
 SELECT type, at, details::text AS details FROM heard_fact

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from shouwen.intake.domain.case import Case
-from shouwen.intake.domain.custody import HeardClock, Holding, Offer, Passing
+from shouwen.intake.domain.custody import HeardClock, Holding, Offer, Passing, StandingIn
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction
 
@@ -97,6 +97,11 @@ async def answer_offer(tx: Transaction, offer: Offer, *, answer: bytes | None) -
 async def lapsed_cases(tx: Transaction, limit: int) -> Sequence[UUID]:
     """Cases with an offer whose time is over and that is not settled yet."""
     return [UUID(int=row["case_id"].int) for row in await tx.fetch(QUERIES.lapsed_cases, limit)]
+
+
+async def standing_in(tx: Transaction, case_id: UUID) -> list[StandingIn]:
+    """When somebody stood in for one of the persons who had the case."""
+    return [StandingIn(**dict(row)) for row in await tx.fetch(QUERIES.standing_in, case_id)]
 
 
 async def heard_clocks(tx: Transaction, case_id: UUID) -> list[HeardClock]:

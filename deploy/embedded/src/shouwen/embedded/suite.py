@@ -308,6 +308,7 @@ class Suite:
         if name == "intake":
             settings["SHOUWEN_ATTACHMENTS_URL"] = (self.home.path.resolve() / "files").as_uri()
             settings["SHOUWEN_WEB_FORMS"] = "true"
+            settings["SHOUWEN_PUBLIC_URL"] = f"http://{self.host}:{self.ports.intake}"
         if self.mailbox and name == "notify":
             settings |= {
                 "SHOUWEN_INTAKE_URL": f"http://{self.host}:{self.ports.intake}",

@@ -190,6 +190,7 @@ class Service:
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                forwarded_allow_ips=self.settings.trusted_proxies,
                 server_header=False,
                 date_header=True,
                 timeout_graceful_shutdown=max(int(self.settings.stop_timeout.total_seconds() / 3), 1),

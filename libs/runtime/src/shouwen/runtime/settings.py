@@ -82,6 +82,12 @@ class ServiceSettings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 listens on all")
     http_port: int = Field(8100, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
 
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        description="Addresses of reverse proxies, separated by commas, whose X-Forwarded-For says who is calling; "
+        "* believes everybody",
+    )
+
     oidc_issuer: str = Field(description="Issuer ('iss') that bearer tokens must name")
     oidc_audience: str = Field("shouwen", description="Audience ('aud') that bearer tokens must name")
     oidc_jwks_url: str | None = Field(None, description="URL of the issuer's key set (JWKS)")

@@ -338,6 +338,24 @@ async def test_an_absence_of_who_holds_open_work_is_refused_without_a_delegate(
 
 
 @pytest.mark.req("I-09")
+async def test_nobody_is_made_responsible_who_is_away_with_nobody_standing_in(
+    office: Running, people: Any, case_of: Any, fields: Fields
+) -> None:
+    await people("i.wang", "i.li", "i.zhao")
+    number = await case_of("i.zhao")
+    assert (await send(office, "/api/absences", {"person": "i.wang"} | workdays(3))).status_code == 201
+    refused = await send(office, f"/api/cases/{number}/assign", {"owner": "i.wang"})
+    assert (refused.status_code, fields(refused)) == (409, ["owner"])
+    assert refused.json()["code"] == "away_without_delegate"
+    named = await send(office, "/api/delegations", {"principal": "i.wang", "delegate": "i.li"} | workdays(3))
+    assert named.status_code == 201, named.text
+    assigned = await send(office, f"/api/cases/{number}/assign", {"owner": "i.wang"})
+    assert (assigned.status_code, assigned.json()["owner"]) == (200, "i.wang"), assigned.text
+    shown = (await office.http.get(f"/api/cases/{number}", headers=office.token("i.li"))).json()
+    assert shown["delegate"] == "i.li"
+
+
+@pytest.mark.req("I-09")
 async def test_a_delegation_to_come_is_cancelled_and_one_is_refused_twice(
     office: Running, people: Any, fields: Fields
 ) -> None:

@@ -285,6 +285,10 @@ async def test_what_a_department_answers_is_left_to_people(provisioned: Running,
         ("GET", "/Users?filter=userName%20equals", None, 400, "invalidFilter"),
         ("GET", "/Users?count=many", None, 400, "invalidValue"),
         ("GET", "/Schemas/urn:nothing", None, 404, None),
+        ("GET", "/Me", None, 404, None),
+        ("POST", "/Bulk", {}, 404, None),
+        ("POST", "/Schemas", {}, 405, None),
+        ("DELETE", "/Users", None, 405, None),
     ],
 )
 async def test_what_is_wrong_is_told_as_scim_wants_it_and_repeats_nothing(

@@ -175,6 +175,17 @@ class DelegateMissing(Refused):
         return {"open_cases": str(self._open_cases)}
 
 
+class AwayWithoutDelegate(Refused):
+    """Who is to be responsible is away, and nobody stands in."""
+
+    def __init__(self, absence: Absence) -> None:
+        super().__init__(
+            f"{absence.person} is away until {_said(absence.period.ends_at)}, and nobody stands in for them.",
+            field="owner",
+            remedy="Name somebody who is there, or have a delegate named first: POST /api/delegations.",
+        )
+
+
 class NotBegun(Refused):
     """It has not begun, so it cannot end."""
 
@@ -347,13 +358,32 @@ def require_cover(
     Raises:
         DelegateMissing: what is uncovered is over half a working day.
     """
-    if open_cases == 0 or absence.period.ends_at <= now:
+    if open_cases == 0:
         return
-    to_come = Period(max(absence.period.starts_at, now), absence.period.ends_at)
-    covered = [each.period for each in delegations if each.principal == absence.person and each.cancelled_at is None]
-    uncovered = sum((working_time(part, time_zone=time_zone) for part in to_come.without(covered)), start=timedelta())
+    uncovered = _uncovered(absence, delegations, time_zone=time_zone, now=now)
     if uncovered > HALF_A_DAY:
         raise DelegateMissing(absence.person, uncovered=uncovered, open_cases=open_cases)
+
+
+def require_reachable(person: str, standing: Standing, *, time_zone: str, now: datetime) -> None:
+    """Refuse to make somebody responsible who is away for more than half a working day with nobody standing in.
+
+    Raises:
+        AwayWithoutDelegate: the person is.
+    """
+    for absence in standing.absences:
+        is_away = absence.person == person and absence.period.starts_at <= now
+        if is_away and _uncovered(absence, standing.delegations, time_zone=time_zone, now=now) > HALF_A_DAY:
+            raise AwayWithoutDelegate(absence)
+
+
+def _uncovered(absence: Absence, delegations: Iterable[Delegation], *, time_zone: str, now: datetime) -> timedelta:
+    """The working time to come of an absence in which nobody stands in."""
+    if absence.period.ends_at <= now:
+        return timedelta()
+    to_come = Period(max(absence.period.starts_at, now), absence.period.ends_at)
+    covered = [each.period for each in delegations if each.principal == absence.person and each.cancelled_at is None]
+    return sum((working_time(part, time_zone=time_zone) for part in to_come.without(covered)), start=timedelta())
 
 
 def stood_in_for(delegate: str, delegations: Iterable[Delegation], period: Period) -> set[str]:

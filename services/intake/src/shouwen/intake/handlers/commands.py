@@ -7,32 +7,52 @@ from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain import case as life
 from shouwen.intake.domain.case import Case, PauseReason, ReopenReason
 from shouwen.intake.domain.registration import refuse_service
+from shouwen.intake.handlers import delegations
+from shouwen.intake.handlers.custody import contact_of
+from shouwen.intake.handlers.notices import request_notice
 from shouwen.intake.handlers.shared import Once, actor_of, claim, locked, person_of, record, unknown_owner, work_on
 from shouwen.intake.handlers.splitting import require_whole_open
 from shouwen.intake.store import directory, dossier, facts, listed, relatives, runs
 from shouwen.intake.store.cases import Filed
+from shouwen.intake.store.protection import Protection
 from shouwen.runtime.unit_of_work import Transaction
 
 
 async def assign_case(
-    tx: Transaction, number: str, *, owner: str, department: str | None, once: Once | None = None
+    tx: Transaction,
+    number: str,
+    *,
+    owner: str,
+    department: str | None,
+    protection: Protection,
+    once: Once | None = None,
 ) -> Case:
-    """Pass the responsibility for a case to another person of its branch.
+    """Pass the responsibility for a case to another person of its branch; its requester is told whom to call.
+
+    Of a part the requester hears nothing: the whole is answered by its coordinator.
 
     Raises:
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
     """
     actor = actor_of(tx)
-    branch = (await locked(tx, number)).case.branch
+    filed = await locked(tx, number)
+    branch = filed.case.branch
     is_known, own_department = await directory.active_person(tx, owner, branch)
     if not is_known:
         raise unknown_owner()
+    await delegations.require_reachable(tx, owner, branch)
     department = department or own_department
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.assign(case, owner=owner, department=department, actor=actor, now=tx.now)
 
-    return await work_on(tx, number, "assign case", decide, once=once)
+    changed = await work_on(tx, number, "assign case", decide, once=once)
+    if changed.owner != filed.case.owner and changed.parent_id is None:
+        contact = await contact_of(tx, changed.owner, changed.department, phone=None, protection=protection)
+        if contact is not None:
+            told = Filed(case=changed, protected=filed.protected)
+            await request_notice(tx, told, "handover", protection=protection, values=contact)
+    return changed
 
 
 async def reply_case(

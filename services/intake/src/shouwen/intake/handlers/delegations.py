@@ -124,6 +124,19 @@ async def leave(tx: Transaction, persons: Sequence[str]) -> None:
         await _tell(tx, rules.broken_off(delegation, now=tx.now))
 
 
+async def require_reachable(tx: Transaction, person: str, branch: str) -> None:
+    """Refuse to make somebody of a branch responsible who is away with nobody standing in.
+
+    Raises:
+        AwayWithoutDelegate: the person is, for more than half a working day.
+    """
+    standing = await delegations.standing(tx, branch, Period(tx.now, tx.now + rules.LONGEST))
+    if any(each.person == person for each in standing.absences):
+        entry = await directory.branch_entry(tx, branch)
+        assert entry is not None, "the directory has every person's branch"
+        rules.require_reachable(person, standing, time_zone=entry.time_zone, now=tx.now)
+
+
 async def republish(tx: Transaction) -> int:
     """Tell every delegation of the caller's branches once more; the caller is an operator."""
     known = await delegations.all_delegations(tx)

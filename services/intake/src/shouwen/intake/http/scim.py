@@ -1,6 +1,7 @@
 """SCIM 2.0 (RFC 7644): an identity provider pushes persons and departments."""
 
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -83,6 +84,7 @@ def routes(work: UnitOfWork, protection: Protection) -> APIRouter:
     _add_discovery(router)
     _add_users(router, work, protection)
     _add_groups(router, work, protection)
+    _add_rest(router)
     return router
 
 
@@ -258,6 +260,17 @@ def _add_groups(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
         return Response(status_code=204)
 
 
+def _add_rest(router: APIRouter) -> None:
+    """What there is not, and what is not done with what there is; also this is told as SCIM wants it."""
+    lists = "ServiceProviderConfig|ResourceTypes|Schemas|Users|Groups"
+
+    @router.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    async def refuse(rest: str, request: Request) -> Response:
+        if re.fullmatch(rf"(?:{lists})(?:/[^/]+)?/?", rest) and request.method != "GET":
+            return _error(405, "This address does not take this method.")
+        return _error(404, _NOT_THERE)
+
+
 # --- requests -------------------------------------------------------------------------------------------------------
 
 
@@ -354,6 +367,10 @@ def _told(error: SCIMException | ShouwenError | RequestValidationError | Validat
             found = Error.from_validation_errors(error)[0]
             status, scim_type = found.status or 400, found.scim_type or "invalidValue"
             detail = _DETAILS.get(scim_type, _DETAILS["invalidValue"])
+    return _error(status, detail, scim_type)
+
+
+def _error(status: int, detail: str, scim_type: str | None = None) -> Response:
     headers = {"WWW-Authenticate": 'Bearer realm="shouwen"'} if status == 401 else None
     content = Error(status=status, scim_type=scim_type, detail=detail).model_dump()
     return _json(content, status=status, headers=headers)

@@ -77,7 +77,6 @@ class Role(ComplexAttribute):
     """A role, as clerk or manager."""
 
     value: str | None = None
-    primary: bool | None = None
 
 
 class GroupMembership(ComplexAttribute):
@@ -101,7 +100,7 @@ class PersonResource(Resource[AnyExtension]):
 
     __schema__ = URN("urn:ietf:params:scim:schemas:core:2.0:User")
 
-    user_name: Annotated[str | None, Uniqueness.server, Required.true] = None
+    user_name: Annotated[str | None, Uniqueness.server, Required.true, Mutability.immutable] = None
     name: Name | None = None
     display_name: str | None = None
     active: bool | None = None

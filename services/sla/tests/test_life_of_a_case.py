@@ -1,6 +1,7 @@
 """Clocks follow the life of a case: corrected kinds, promises, merging, malice, reopening, months."""
 
 import random
+from datetime import datetime, timedelta
 
 import pytest
 from clock_facts import (
@@ -9,6 +10,7 @@ from clock_facts import (
     composition,
     fact,
     happened,
+    instructed,
     local,
     of_text,
     paused,
@@ -22,8 +24,10 @@ from clock_facts import (
     spans,
     time,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from shouwen.sla.domain.explanation import explain
+from shouwen.sla.domain.explanation import explain, remaining
 from shouwen.sla.domain.fact import Fact
 
 
@@ -329,6 +333,35 @@ def test_another_agreed_day_counts_from_its_first_month_and_an_ended_payroll_has
     ]
 
 
+@pytest.mark.req("S-13", "S-17")
+def test_the_last_word_on_a_months_day_stands_and_a_payroll_can_begin_again() -> None:
+    facts = [
+        scheduled("2026-10-20T09:00", 10, "2026-11-01"),
+        scheduled("2026-10-21T09:00", 12, "2026-11-01"),
+        fact("payroll.ended.v1", "2026-12-01T09:00", last_month="2026-12-31"),
+        scheduled("2027-02-01T09:00", 20, "2027-03-01"),
+    ]
+    for told in (facts, facts[::-1]):
+        found = composition("labour-dispatch").evaluate("beijing", "payroll/1", told, time("2027-03-10T00:00"))
+        assert [(each.cycle, local(each.due_at)) for each in found] == [
+            (1, "2026-11-13 00:00"),
+            (2, "2026-12-13 00:00"),
+            (5, "2027-03-21 00:00"),
+            (6, "2027-04-21 00:00"),
+        ]
+
+
+def test_a_month_scheduled_or_paid_far_ahead_arms_nothing_before_its_time() -> None:
+    far = [
+        scheduled("2026-10-20T09:00", 10, "2026-11-01"),
+        scheduled("2026-10-20T09:00", 11, "2990-01-01"),
+        paid("2980-01-01", "2026-11-05T10:00"),
+    ]
+    assert len(composition("labour-dispatch").evaluate("beijing", "payroll/1", far, time("2026-11-10T00:00"))) == 2
+    [only] = composition("labour-dispatch").evaluate("beijing", "payroll/1", far[1:2], time("2026-11-10T00:00"))
+    assert local(only.started_at) == "2990-01-01 00:00"
+
+
 @pytest.mark.req("S-14")
 def test_the_other_reaction_times_of_the_labour_dispatcher_run_and_a_branch_sets_them() -> None:
     asked = happened("recruitment.requested.v1", "requested_at", "2026-11-20T09:00")
@@ -349,6 +382,25 @@ policies:
     )
     [candidates] = own.evaluate("beijing", "recruitment/1", [asked])
     assert local(candidates.due_at) == "2026-11-25 18:00"
+
+
+# --- who answers (001 §13, 003 §10) ---------------------------------------------------------------------------------
+
+
+@pytest.mark.req("I-05", "I-09")
+def test_a_clock_that_has_ended_keeps_who_answered_at_its_end_and_an_open_one_follows() -> None:
+    facts = [
+        registered("2026-11-20T09:00"),
+        replied("2026-11-20T10:00"),
+        happened("case.handover_offered.v1", "offered_at", "2026-11-20T11:00", owner="wang", department="payroll"),
+        happened("case.handover_accepted.v1", "accepted_at", "2026-11-20T12:00", owner="li", department="payroll"),
+        happened("case.corrective_action_assigned.v1", "assigned_at", "2026-11-20T13:00", owner="zhao"),
+    ]
+    response, plan = clock(facts, "first_response", "labour-dispatch"), clock(facts, "written_plan", "labour-dispatch")
+    assert (response.responsible.owner, response.responsible.department) == ("wang", "customer-service")
+    assert (plan.responsible.owner, plan.responsible.department) == ("li", "payroll")
+    offered = clock(facts[:3], "written_plan", "labour-dispatch")
+    assert (offered.responsible.owner, offered.responsible.department) == ("wang", "customer-service")
 
 
 # --- whatever the order ---------------------------------------------------------------------------------------------
@@ -377,3 +429,56 @@ def test_the_whole_life_in_any_order_and_repeated_gives_one_state() -> None:
         told = [*facts, *shuffler.choices(facts, k=4)]
         shuffler.shuffle(told)
         assert packs.evaluate("beijing", "case/1", told) == once
+
+
+HOURS = st.integers(-3, 400)
+
+
+def at_hour(hours: int) -> str:
+    return (datetime(2026, 11, 20, 9) + timedelta(hours=hours)).isoformat(timespec="minutes")  # noqa: DTZ001 - local
+
+
+def happening(drawn: tuple[str, int, int, bool]) -> Fact:
+    kind, hours, ahead, choice = drawn
+    at = at_hour(hours)
+    match kind:
+        case "reclassified":
+            return reclassified(at, "inquiry" if choice else "complaint")
+        case "promised":
+            return promised(at, at_hour(hours + ahead), consented=choice)
+        case "paused":
+            return paused(at, at_hour(hours + ahead) if choice else None)
+        case "extended":
+            return instructed("extend", at, units=ahead % 3 + 1)
+        case "merged":
+            return happened("case.merged.v1", "merged_at", at)
+        case _:
+            return {"resumed": resumed, "replied": replied, "resolved": resolved, "reopened": reopened}[kind](at)
+
+
+KINDS = ("reclassified", "promised", "paused", "extended", "merged", "resumed", "replied", "resolved", "reopened")
+LIVES = st.lists(
+    st.tuples(st.sampled_from(KINDS), HOURS, st.integers(1, 100), st.booleans()).map(happening), max_size=14
+)
+
+
+@pytest.mark.req("S-17")
+@settings(max_examples=150, deadline=None)
+@given(LIVES, st.randoms(use_true_random=False))
+def test_any_life_in_any_order_gives_one_state_and_explains_itself(life: list[Fact], shuffler: random.Random) -> None:
+    facts = [registered("2026-11-20T09:00", promised_at=time("2026-11-23T17:00").isoformat()), *life]
+    packs = composition("labour-dispatch", "hr-licence", "insurer-head-office")
+    once = packs.evaluate("beijing", "case/1", facts)
+    told = [*facts, *shuffler.choices(facts, k=4)]
+    shuffler.shuffle(told)
+    assert packs.evaluate("beijing", "case/1", told) == once
+    assert len({each.clock_id for each in once}) == len(once)
+    for each in once:
+        segments = explain(each, packs.timetable)
+        counted = sum(segment.counted for segment in segments)
+        assert counted + remaining(each, segments) == each.allowance.amount
+        assert not each.deadline_stands or counted == each.allowance.amount
+        ends = [each.started_at, *(at for pause in each.pauses for at in (pause.starts, pause.ends) if at is not None)]
+        assert ends == sorted(ends), "pauses follow one another"
+        known = [step.at for step in each.steps if step.at is not None]
+        assert known == sorted(known)

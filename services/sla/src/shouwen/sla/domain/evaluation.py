@@ -94,7 +94,9 @@ class Composition:
                 if bound.governs(run.started_at, run.ended_at):
                     ended = _removed(run, bound.removed_at)
                     responsible = custody.at(ended.ended_at)
-                    clock = _clock(branch, subject, target, cycle, ended, self._course(index, ended), responsible)
+                    clock = _clock(
+                        branch, subject, target, run.number or cycle, ended, self._course(index, ended), responsible
+                    )
                     # A later version of the pack that takes running clocks over gives the same clock again.
                     clocks[clock.clock_id] = clock
         return list(clocks.values())
@@ -142,7 +144,9 @@ class Composition:
                 due = instant_of(fact, target.due_field, zone)
                 if due is None:
                     continue
-            signals[index].append(Signal(at, kind, fact.id, reason, by, due, until, fact.traceparent, fact.data))
+            told_at = 0 if target.monthly is None else micros(fact.time)
+            signal = Signal(at, kind, fact.id, reason, by, due, until, fact.traceparent, fact.data, told_at)
+            signals[index].append(signal)
 
     def _instructed(self, fact: Fact) -> Iterable[tuple[int, Signal]]:
         kind = _INSTRUCTIONS.get(str(fact.data.get("do")))

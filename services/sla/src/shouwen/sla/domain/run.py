@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import IntEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shouwen.sla.domain.allowance import Pause, allow
 from shouwen.sla.domain.calendar import Timetable
@@ -45,6 +46,8 @@ class Signal:
     until: int | None = field(default=None, compare=False)
     traceparent: str | None = field(default=None, compare=False)
     data: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    told_at: int = field(default=0, compare=False)
+    """When the fact was told; given where a later word takes the place of an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Run:
     completed_at: int | None = None
     cancelled_at: int | None = None
     reason: str | None = None
+    number: int | None = None
+    """Which cycle it is, if not the next one: months that were never due have a number all the same."""
 
     @property
     def ended_at(self) -> int | None:
@@ -246,47 +251,53 @@ def _text(value: object) -> str | None:
 def monthly_runs(target: Target, signals: Sequence[Signal], timetable: Timetable, until: int) -> list[Run]:
     """A run for each month from the first agreed one to the one after ``until``: due at the agreed day's end.
 
-    A schedule agreed later counts from its first month on; after the month in which a cancellation falls there are no
-    more. A stop settles the month that it names, whenever it happened.
+    A schedule agreed later counts from its first month on. After the month in which a cancellation falls there are no
+    more, unless they are scheduled anew. A stop settles the month that it names, whenever it happened.
     """
     monthly = target.monthly
     assert monthly is not None
     zone = timetable.zone
     ordered = sorted(signals)
-    plans = [
-        (_month(local_date(signal.at, zone)), day, signal)
-        for signal in ordered
-        if signal.kind is Kind.START and isinstance(day := signal.data.get(monthly.day), int)
-    ]
-    if not plans:
-        return []
+    plans = sorted(
+        _Plan(_month(local_date(each.at, zone)), each.told_at, each.fact_id, day, each.traceparent)
+        for each in ordered
+        if each.kind is Kind.START and isinstance(day := each.data.get(monthly.day), int)
+    )
     settled: dict[date, int] = {}
     for signal in ordered:
-        month = _day_of(signal.data.get(monthly.month)) if signal.kind is Kind.STOP else None
-        if month is not None:
-            settled.setdefault(_month(month), signal.at)
+        named = _day_of(signal.data.get(monthly.month)) if signal.kind is Kind.STOP else None
+        if named is not None:
+            settled.setdefault(_month(named), signal.at)
     ends = [_month(local_date(signal.at, zone)) for signal in ordered if signal.kind is Kind.CANCEL]
     runs: list[Run] = []
-    month, last = min(plan[0] for plan in plans), _month(local_date(until, zone))
-    while month <= max(last, *settled, *(plan[0] for plan in plans)) or (runs and runs[-1].started_at <= until):
-        if any(month > end for end in ends):
-            break
-        _, day, signal = max((plan for plan in plans if plan[0] <= month), key=lambda plan: (plan[0], plan[2].fact_id))
-        starts = day_start(month, zone)
-        following = _next_month(month)
-        agreed = min(month + timedelta(days=day - 1), following - timedelta(days=1))
-        paid_at = settled.get(month)
-        runs.append(
-            Run(
-                starts,
-                day_start(agreed + timedelta(days=1), zone),
-                starts,
-                signal.traceparent,
-                completed_at=None if paid_at is None else max(starts, paid_at),
-            )
-        )
-        month = following
+    month, number = (plans[0].first, 1) if plans else (date.max, 1)
+    # What is not to come yet is not armed before its time, however far ahead somebody schedules or pays.
+    last = max(month, _next_month(_month(local_date(until, zone)))) if plans else date.min
+    while month <= last:
+        plan = max(plan for plan in plans if plan.first <= month)
+        if not any(plan.first <= end < month for end in ends):
+            runs.append(_of_month(month, plan, settled.get(month), number, zone))
+        month, number = _next_month(month), number + 1
     return runs
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Plan:
+    """From which month on which day of the month is agreed; of two for one month, the one that was told later."""
+
+    first: date
+    told_at: int
+    fact_id: str
+    day: int
+    traceparent: str | None = field(compare=False)
+
+
+def _of_month(month: date, plan: _Plan, paid_at: int | None, number: int, zone: ZoneInfo) -> Run:
+    starts = day_start(month, zone)
+    agreed = min(month + timedelta(days=plan.day - 1), _next_month(month) - timedelta(days=1))
+    completed_at = None if paid_at is None else max(starts, paid_at)
+    due = day_start(agreed + timedelta(days=1), zone)
+    return Run(starts, due, starts, plan.traceparent, completed_at=completed_at, number=number)
 
 
 def _month(day: date) -> date:

@@ -20,7 +20,7 @@ async def describe_delegation(event: CloudEvent[DelegationDescribed], tx: Transa
 async def with_delegates(tx: Transaction, tellings: Sequence[Telling]) -> Sequence[Telling]:
     """The same, breaches and escalations with the person who stood in for the owner at that instant."""
     asked = [
-        (place, (telling.event.branch, telling.event.responsible.owner, at))
+        (place, (telling.event.responsible.owner, at))
         for place, telling in enumerate(tellings)
         if telling.event.responsible.owner is not None and (at := _instant(telling.event)) is not None
     ]

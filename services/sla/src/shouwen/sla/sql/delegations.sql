@@ -7,10 +7,10 @@ ON CONFLICT (delegation_id) DO UPDATE SET
     starts_at = excluded.starts_at, ends_at = excluded.ends_at, cancelled = excluded.cancelled;
 
 -- name: delegates_of
--- Who stood in for each of these persons, in a branch, at an instant; fire_due in clocks.sql finds the same.
+-- Who stood in for each of these persons at an instant, in whichever branch they work; fire_due in clocks.sql finds the same.
 SELECT (SELECT delegate FROM delegation
-        WHERE delegation.principal = asked.owner AND delegation.branch = asked.branch AND NOT cancelled
+        WHERE delegation.principal = asked.owner AND NOT cancelled
           AND starts_at <= asked.at AND ends_at > asked.at
         ORDER BY starts_at DESC, delegation_id LIMIT 1) AS delegate
-FROM unnest($1::text[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS asked (branch, owner, at, place)
+FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS asked (owner, at, place)
 ORDER BY place;

@@ -24,8 +24,7 @@ async def save_delegation(tx: Transaction, told: DelegationDescribed) -> None:
     )
 
 
-async def delegates_of(tx: Transaction, asked: Sequence[tuple[str, str, datetime]]) -> list[str | None]:
-    """Who stood in for a person of a branch at an instant, for each of these."""
-    branches, owners, instants = [each[0] for each in asked], [each[1] for each in asked], [each[2] for each in asked]
-    rows = await tx.fetch(QUERIES.delegates_of, branches, owners, instants)
-    return [row["delegate"] for row in rows]
+async def delegates_of(tx: Transaction, asked: Sequence[tuple[str, datetime]]) -> list[str | None]:
+    """Who stood in for a person at an instant, for each of these."""
+    owners, instants = [each[0] for each in asked], [each[1] for each in asked]
+    return [row["delegate"] for row in await tx.fetch(QUERIES.delegates_of, owners, instants)]

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from docs.generator import contracts, life_cycle, services
+from docs.generator import contracts, life_cycle, packs, services
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ def main() -> int:
         return 1
 
     stale = False
-    wanted = {**contracts.files(ROOT), **services.files(ROOT), **life_cycle.files(ROOT)}
+    wanted = {**contracts.files(ROOT), **services.files(ROOT), **life_cycle.files(ROOT), **packs.files(ROOT)}
     for path, text in wanted.items():
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue

@@ -1,6 +1,7 @@
 """Packs are published while the service runs: versions follow one another, branches refine, nothing gets looser."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -358,6 +359,18 @@ async def test_editors_get_a_schema_that_the_shipped_packs_keep(sla: Running) ->
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         assert validator.is_valid({**content, "effective_from": str(content["effective_from"])}), file.name
     assert not validator.is_valid({"pack": "x"})
+
+
+@pytest.mark.req("S-18", "S-02")
+async def test_the_example_of_the_docs_can_be_published(sla: Running) -> None:
+    text = (Path(__file__).parents[3] / "docs/snippets/branch-pack.yaml").read_text(encoding="utf-8")
+    await describe(sla, "example")
+    answer = await post(sla, "packs", text, general(sla, "example"), "example")
+    assert answer.status_code == 201, answer.text
+    filed = complaint("example")
+    await sla.hears(filed)
+    assert (await detail(sla, filed))["clause"] == "成都规范 §3"
+    assert (await detail(sla, filed, "call_back"))["limit_seconds"] == 4 * 3600
 
 
 # --- composition, without a service ---------------------------------------------------------------------------------

@@ -1,10 +1,17 @@
 """The short way of a registration through the service and the usual one give the same answers."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
+import pytest
+
+from shouwen.contracts.case import CaseRegistered
+from shouwen.intake.domain.numbering import case_number
 from shouwen.runtime.testing import Running
 
 Body = dict[str, Any]
@@ -39,3 +46,36 @@ async def test_a_registration_is_answered_alike_whichever_way_it_takes_through_t
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["errors"]
+
+
+@pytest.mark.req("I-01")
+@pytest.mark.parametrize("last", [0, 98, 99_999, 999_998, 999_999, 12_345_678])
+async def test_the_database_writes_a_number_as_the_domain_does(
+    intake: Running, matter: Callable[..., Body], last: int
+) -> None:
+    year = datetime.now(ZoneInfo("Asia/Shanghai")).year
+    counter = "INSERT INTO number_counter (branch, year, last) VALUES ('shenzhen', $1, $2)"
+    await intake.fetch(f"{counter} ON CONFLICT (branch, year) DO UPDATE SET last = $2", year, last)
+    headers = intake.token("sz.clerk", ("shenzhen",)) | {"Idempotency-Key": str(uuid4())}
+    answer = await intake.http.post("/api/cases", json=matter(branch="shenzhen"), headers=headers)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["number"] == case_number("SZ", year, last + 1)
+    [event] = await intake.emitted(CaseRegistered, subject=f"case/{answer.json()['id']}")
+    assert event.data.number == answer.json()["number"]
+    shown = (await intake.http.get(f"/api/cases/{event.data.number}/timeline", headers=headers)).json()
+    assert shown["items"][0]["type"] == "case.registered.v1"
+
+
+@pytest.mark.req("I-01")
+async def test_many_who_send_one_request_at_once_get_one_case_and_use_one_number(
+    intake: Running, matter: Callable[..., Body]
+) -> None:
+    headers = intake.token("cd.clerk", ("chengdu",)) | {"Idempotency-Key": str(uuid4())}
+    body = matter(branch="chengdu")
+    count = "SELECT coalesce(sum(last), 0) AS n FROM number_counter WHERE branch = 'chengdu'"
+    [before] = await intake.fetch(count)
+    answers = await asyncio.gather(*(intake.http.post("/api/cases", json=body, headers=headers) for _ in range(12)))
+    [after] = await intake.fetch(count)
+    assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
+    assert len({answer.text for answer in answers}) == 1
+    assert after["n"] == before["n"] + 1

@@ -249,6 +249,29 @@ class UnitOfWork:
         """
         return self._transaction(None)
 
+    async def at_once(self, principal: Principal, query: str, *args: object) -> asyncpg.Record | None:
+        """Run one statement as a transaction of its own: nobody waits for this process while its locks are held.
+
+        Its first argument is the value of ``shouwen.branches``, which it has to set before it touches a row; ``args``
+        follow. It may add to the outbox itself.
+
+        Returns:
+            The first row.
+
+        Raises:
+            DatabaseUnavailable: the connection was lost. Whether the work was committed is then unknown.
+        """
+        pool = self.pool_of(principal)
+        with _DatabaseErrors():
+            async with pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
+                row = await connection.fetchrow(query, visible_branches(principal), *args)
+        self.wake_relay()
+        return row
+
+    def event_of(self, data: E, *, time: datetime, traceparent: str | None) -> CloudEvent[E]:
+        """An event of this service, for a statement that queues it itself."""
+        return CloudEvent.of(data, source=self._source, time=time, traceparent=traceparent)
+
     def _transaction(self, principal: Principal | None) -> "_Opening":
         return _Opening(self, principal)
 

@@ -273,14 +273,16 @@ def direct_registration(work: UnitOfWork, protection: Protection) -> DirectAnswe
 
 async def _register(work: UnitOfWork, protection: Protection, body: CaseSent, caller: Principal, key: str) -> Response:
     once = once_of(protection, key, "register", body)
-    async with work.as_person(caller) as tx:
-        registered = await registration.register_case(
-            tx,
-            body.registration(),
-            once=once,
-            protection=protection,
-            answer=body.answer and registration.Answer(protection.keys.encrypt(body.answer.text), body.answer.written),
+    if body.answer is None:
+        registered = await registration.register_at_once(
+            work, caller, body.registration(), once=once, protection=protection
         )
+    else:
+        answer = registration.Answer(protection.keys.encrypt(body.answer.text), body.answer.written)
+        async with work.as_person(caller) as tx:
+            registered = await registration.register_case(
+                tx, body.registration(), once=once, protection=protection, answer=answer
+            )
     # What was answered first is answered again, whatever has become of the case.
     answered = CaseAnswer.of(registered.case).model_copy(update={"state": "responded" if body.answer else "received"})
     # Written as it is: FastAPI would check the model once more.

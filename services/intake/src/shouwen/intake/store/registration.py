@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from shouwen.contracts.casework import CaseEvent
 from shouwen.contracts.event import CloudEvent
 from shouwen.intake.domain.case import Case
@@ -10,7 +12,9 @@ from shouwen.intake.store.cases import case_columns
 from shouwen.intake.store.facts import details_of
 from shouwen.intake.store.protection import Protected
 from shouwen.runtime import queries
-from shouwen.runtime.unit_of_work import Transaction
+from shouwen.runtime.auth import Principal
+from shouwen.runtime.outbox import Outgoing
+from shouwen.runtime.unit_of_work import Transaction, UnitOfWork
 
 QUERIES = queries.load("shouwen.intake", "sql/registration.sql")
 
@@ -20,7 +24,7 @@ class Ground:
     """What a registration stands on."""
 
     is_new: bool
-    """Whether the caller's key was free; it is taken now."""
+    """Whether the caller's key was free."""
     number_prefix: str | None
     """None when the directory does not have the branch."""
     time_zone: str
@@ -47,6 +51,10 @@ async def begin_registration(
         QUERIES.begin_registration, person, key, branch, request_hash, case_id, tx.now, owner, identifier_hash
     )
     assert row is not None
+    return _ground(row)
+
+
+def _ground(row: asyncpg.Record) -> Ground:
     entry: UUID | None = row["list_entry_id"]
     return Ground(
         is_new=row["is_new"],
@@ -56,6 +64,62 @@ async def begin_registration(
         department=row["department"],
         listed=None if entry is None else (entry, row["reason_code"]),
     )
+
+
+async def ground(
+    tx: Transaction, *, person: str, key: str, branch: str, owner: str, identifier_hash: str | None
+) -> Ground:
+    """What a registration stands on, without taking the key."""
+    row = await tx.fetch_one(QUERIES.ground, person, key, branch, owner, identifier_hash)
+    assert row is not None
+    return _ground(row)
+
+
+UNNUMBERED = "UNNUMBERED-0000-0000000000"
+"""What stands for the number in a case and its event until the database gives it."""
+
+
+async def file_at_once(
+    work: UnitOfWork,
+    principal: Principal,
+    case: Case,
+    protected: Protected,
+    event: CloudEvent[CaseEvent],
+    *,
+    key: str,
+    request_hash: str,
+    number_prefix: str,
+    year: int,
+) -> str | None:
+    """File a new case that has no number yet, in a transaction of its own; its number, or None if the key is taken."""
+    outgoing = Outgoing.of(event)
+    row = await work.at_once(
+        principal,
+        QUERIES.file_at_once,
+        principal.person,
+        key,
+        case.branch,
+        request_hash,
+        case.id,
+        case.registered_at,
+        year,
+        number_prefix,
+        UNNUMBERED,
+        *case_columns(case, protected),
+        event.id,
+        event.type,
+        event.time,
+        case.registered_at,
+        principal.person,
+        details_of(event),
+        event.traceparent,
+        outgoing.stream,
+        outgoing.key,
+        event.source,
+        event.subject,
+        event.body().decode(),
+    )
+    return None if row is None else row["number"]
 
 
 async def file_case(

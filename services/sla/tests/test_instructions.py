@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from shouwen.contracts.case import CasePaused, CaseRegistered, CaseReplied, CaseType
+from shouwen.contracts.case import CasePaused, CasePromised, CaseRegistered, CaseReplied, CaseType
 from shouwen.contracts.casework import HandoverAccepted
 from shouwen.contracts.client import ClientReferred, ForgeryConfirmed
 from shouwen.contracts.clock import (
     ClockBreached,
+    ClockCancelled,
     ClockExtended,
     ClockFact,
     ClockPaused,
@@ -194,6 +195,32 @@ async def test_only_staff_of_the_branch_touch_its_clocks(sla: Running) -> None:
     assert answer.status_code == 403
     assert (await sla.http.post(path, json={"reason": "awaiting_requester"})).status_code == 401
     assert (await clocks(sla, matter.subject))["first_response"]["state"] == "running"
+
+
+@pytest.mark.req("S-17", "I-07")
+async def test_a_cycle_that_as_a_late_fact_tells_never_was_is_cancelled(sla: Running) -> None:
+    now = datetime.now(UTC)
+    hour = timedelta(hours=1)
+    matter = Matter(age=5 * hour)
+    promise = matter.tells(CasePromised, agreed_at=now - 4.9 * hour, promised_at=now - 3 * hour, recorded_by="bj.wang")
+    broken = matter.tells(CasePromised, agreed_at=now - 2 * hour, promised_at=now + 2 * hour, recorded_by="bj.wang")
+    await sla.hears(matter.registered(), promise, broken)
+    cycles = "SELECT cycle, state, reason FROM clock WHERE subject = $1 AND target = 'promise' ORDER BY cycle"
+    rows = await sla.fetch(cycles, matter.subject)
+    assert [tuple(row) for row in rows] == [(1, "cancelled", "agreed_anew"), (2, "running", None)]
+    # It had waited for the requester when the first promise seemed broken: so that one stands.
+    waited = matter.tells(
+        CasePaused,
+        paused_at=now - 4 * hour,
+        reason="awaiting_requester",
+        expected_until=now - 1.5 * hour,
+        paused_by="bj.wang",
+    )
+    await sla.hears(waited)
+    rows = await sla.fetch(cycles, matter.subject)
+    assert [tuple(row) for row in rows] == [(1, "running", None), (2, "cancelled", "superseded")]
+    cancelled = await told(sla, ClockCancelled, matter.subject, count=2)
+    assert [each.reason for each in cancelled] == ["agreed_anew", "superseded"]
 
 
 # --- responsibility at the breach (I-09) ----------------------------------------------------------------------------

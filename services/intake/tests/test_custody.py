@@ -283,6 +283,21 @@ async def test_the_phone_of_the_directory_is_told_unless_another_is_given(
 
 
 @pytest.mark.req("I-05")
+async def test_the_requester_of_an_assigned_case_is_told_whom_to_call_and_only_once(
+    intake: Running, case: Body
+) -> None:
+    headers = intake.token("bj.manager", ["beijing"], ["manager"]) | {"Idempotency-Key": str(uuid4())}
+    for _ in range(2):
+        answer = await intake.http.post(
+            f"/api/cases/{case['number']}/assign", json={"owner": "bj.clerk2"}, headers=headers
+        )
+        assert answer.status_code == 200, answer.text
+    [notice] = await intake.emitted(CaseNoticeRequested, subject=f"case/{case['id']}")
+    assert (notice.data.notice, notice.data.owner) == ("handover", "bj.clerk2")
+    assert intake.service.seal.open(notice.data.sealed)["contact_name"] == "李建国"
+
+
+@pytest.mark.req("I-05")
 async def test_a_receiver_returns_what_is_not_theirs_and_it_stays_with_its_owner(
     intake: Running, case: Body, post: Any, held: Any, fields: Fields
 ) -> None:

@@ -119,7 +119,19 @@ async def accept_case(
         now=tx.now,
     )
     assert standing is not None
-    contact = await _contact(tx, answered, phone or protection.decrypt(standing.phone), protection)
+    contact = await contact_of(
+        tx,
+        answered.receiver,
+        answered.department,
+        phone=phone or protection.decrypt(standing.phone),
+        protection=protection,
+    )
+    if contact is None:
+        raise Invalid(
+            "The requester must be told a phone number, and the directory has none of the receiver.",
+            field="phone",
+            remedy="Give the number under which the requester reaches the receiver.",
+        )
     await custody.answer_offer(tx, answered, answer=None)
     await record(tx, case, changed, fact, "accept case")
     await request_notice(
@@ -238,23 +250,19 @@ async def _receiver(tx: Transaction, branch: str, offering: Offering, protection
     return Colleague(offering.receiver, offering.department or department, ())
 
 
-async def _contact(tx: Transaction, offer: Offer, phone: str | None, protection: Protection) -> dict[str, str]:
-    """Whom the requester reaches from now on: name, department and phone (003 §10(一)5)."""
-    [person] = await directory.persons_named(tx, protection, [offer.receiver])
-    reached_at = phone or person.entry.phone
+async def contact_of(
+    tx: Transaction, person: str, department: str | None, *, phone: str | None, protection: Protection
+) -> dict[str, str] | None:
+    """Whom the requester reaches from now on (003 §10(一)5); None where no phone is known."""
+    [found] = await directory.persons_named(tx, protection, [person])
+    reached_at = phone or found.entry.phone
     if reached_at is None:
-        raise Invalid(
-            "The requester must be told a phone number, and the directory has none of the receiver.",
-            field="phone",
-            remedy="Give the number under which the requester reaches the receiver.",
-        )
-    name = offer.department or ""
-    if offer.department is not None:
-        department = await directory.department_entry(
-            tx, protection, branch=person.entry.branch, department=offer.department
-        )
-        name = department.entry.name if department else offer.department
-    return {"contact_name": person.entry.name, "contact_department": name, "contact_phone": reached_at}
+        return None
+    name = department or ""
+    if department is not None:
+        entry = await directory.department_entry(tx, protection, branch=found.entry.branch, department=department)
+        name = entry.entry.name if entry else department
+    return {"contact_name": found.entry.name, "contact_department": name, "contact_phone": reached_at}
 
 
 def _shown(filed: FiledOffer, now: datetime, protection: Protection) -> OfferShown:

@@ -125,10 +125,12 @@ def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection) -> No
 
     @router.post("/cases/{number}/assign", tags=["commands"], responses=refused)
     async def assign_case(number: Number, body: AssignSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
-        """Pass the responsibility to another person of the branch."""
+        """Pass the responsibility to another person of the branch at once. The requester is told whom to call."""
         once = once_of(protection, key, f"assign {number}", body) if key else None
         async with work.as_person(caller) as tx:
-            case = await commands.assign_case(tx, number, owner=body.owner, department=body.department, once=once)
+            case = await commands.assign_case(
+                tx, number, owner=body.owner, department=body.department, protection=protection, once=once
+            )
         return WorkedAnswer.of(case)
 
     @router.post("/cases/{number}/reply", tags=["commands"], responses=refused)

@@ -149,6 +149,10 @@ async def test_new_hours_move_open_clocks_of_the_branch_and_nothing_else(sla: Ru
     await sla.hears(replied(ended, start + timedelta(days=8)))
     assert await due_at(sla, ended) == before, "also when more is heard of it"
     assert not (await clock(sla, ended, "reply"))["breached"]
+    explained = await sla.http.get(f"/api/clocks/{(await clock(sla, ended, 'reply'))['id']}", headers=auditor(sla))
+    segments = explained.json()["segments"]
+    assert sum(segment["counted_seconds"] for segment in segments) == explained.json()["limit_seconds"] == 40 * 3600
+    assert datetime.fromisoformat(segments[-1]["to"]) == before, "by the hours of then"
     events = await sla.emitted(ClockRecalculated, count=1)
     moved = [e.data for e in events if e.data.timed_subject == here.subject and e.data.target == "reply"]
     assert [(each.previous_due_at, each.due_at) for each in moved] == [(before, await due_at(sla, here))]

@@ -12,7 +12,9 @@ from shouwen.runtime.unit_of_work import Transaction
 from shouwen.sla.domain.allowance import Pause
 from shouwen.sla.domain.clock import Clock
 from shouwen.sla.domain.explanation import Segment, explain, remaining
+from shouwen.sla.domain.instant import moment
 from shouwen.sla.domain.policies import Policies
+from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.store import branches, clocks, facts
 from shouwen.sla.store.clocks import ClockFilter, Fired
 
@@ -59,3 +61,22 @@ async def explain_clock(tx: Transaction, clock_id: UUID, policies: Policies) -> 
         return Explained(row, (), 0, (), None)
     segments = explain(clock, composition.timetable)
     return Explained(row, segments, remaining(clock, segments), clock.pauses, clock)
+
+
+async def explain_as_decided(tx: Transaction, clock_id: UUID, rules: Rules) -> Explained:
+    """One clock with its explanation; one that has ended by the rules that were in force then.
+
+    Raises:
+        NotFound: there is none, or the person may not see it.
+    """
+    found = await explain_clock(tx, clock_id, await rules.current())
+    if _is_explained(found):
+        return found
+    earlier = await explain_clock(tx, clock_id, await rules.as_of(found.row["ended_at"]))
+    # What is kept stands in any case; better no reasons than those of another deadline.
+    return earlier if _is_explained(earlier) else Explained(found.row, (), 0, (), None)
+
+
+def _is_explained(explained: Explained) -> bool:
+    row, clock = explained.row, explained.clock
+    return row["ended_at"] is None or (clock is not None and moment(clock.due_at) == row["due_at"])

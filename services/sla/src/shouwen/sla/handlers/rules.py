@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from shouwen.runtime.errors import ShouwenError, Transient
 from shouwen.runtime.unit_of_work import Transaction, UnitOfWork
@@ -59,13 +60,22 @@ class Rules:
             self._policies = await self._load(number, tx)
         return self._policies
 
-    async def _load(self, number: int, tx: Transaction) -> Policies:
+    async def as_of(self, at: datetime) -> Policies:
+        """The rules that were in force at an instant, for what was decided by them.
+
+        Raises:
+            UnreadableRules: a published rule cannot be read by this release.
+        """
+        async with self._work.as_worker() as tx:
+            return await self._load(await revision.get_revision(tx), tx, at)
+
+    async def _load(self, number: int, tx: Transaction, at: datetime | None = None) -> Policies:
         types = [EventType.model_validate(row["document"]) for row in await event_types.event_types(tx)]
         known = {each.event_type: each for each in types}
         fields = event_types_for_packs(known)
         announced = [
             AnnouncementDocument.model_validate(row["document"]).announced()
-            for row in await calendars.announcements(tx, 0, _ALL)
+            for row in await calendars.announcements(tx, 0, _ALL, at)
         ]
         try:
             published = [
@@ -75,10 +85,11 @@ class Rules:
                     row["branch"],
                 )
                 for row in await packs.published_packs(tx)
+                if at is None or row["published_at"] <= at
             ]
             schedules: dict[str, Schedule] = {
                 branch: read_schedule(json.dumps(document), file=branch)
-                for branch, document in (await calendars.schedules(tx)).items()
+                for branch, document in (await calendars.schedules(tx, at)).items()
             }
         except ShouwenError as error:
             raise UnreadableRules(

@@ -146,9 +146,8 @@ def add_routes(router: APIRouter, work: UnitOfWork, rules: Rules) -> None:
     @router.get("/clocks/{clock_id}")
     async def get_clock(clock_id: UUID, caller: Caller) -> ClockDetail:  # pyright: ignore[reportUnusedFunction]
         """One clock: why it is due when it is, and what it fires when."""
-        policies = await rules.current()
         async with work.as_person(caller) as tx:
-            return _detail(await clocks.explain_clock(tx, clock_id, policies))
+            return _detail(await clocks.explain_as_decided(tx, clock_id, rules))
 
     async def instruct(clock_id: UUID, caller: Principal, asked: Instructing) -> ClockDetail:
         policies = await rules.current()

@@ -1,7 +1,8 @@
 -- name: schedules
--- The working hours that stand, of every branch that has its own.
+-- The working hours that stand, or stood at an instant, of every branch that has its own.
 SELECT branch, document, revision, set_by, set_at FROM (
-    SELECT DISTINCT ON (branch) * FROM schedule ORDER BY branch, revision DESC
+    SELECT DISTINCT ON (branch) * FROM schedule
+    WHERE $1::timestamptz IS NULL OR set_at <= $1 ORDER BY branch, revision DESC
 ) AS last WHERE document IS NOT NULL;
 
 -- name: add_schedule
@@ -17,9 +18,9 @@ FROM branch LEFT JOIN LATERAL (
 WHERE ($1::text IS NULL OR branch.branch = $1) AND branch.branch > $2 ORDER BY branch.branch LIMIT $3;
 
 -- name: announcements
--- The announced years, each as it was last loaded.
+-- The announced years, each as it was last loaded, or was at an instant.
 SELECT DISTINCT ON (year) year, document, loaded_by, loaded_at FROM announcement
-WHERE year > $1 ORDER BY year, revision DESC LIMIT $2;
+WHERE year > $1 AND ($3::timestamptz IS NULL OR loaded_at <= $3) ORDER BY year, revision DESC LIMIT $2;
 
 -- name: add_announcement
 -- The announcement of a year.

@@ -1,5 +1,6 @@
 """Working hours of branches, and announced years."""
 
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -10,9 +11,9 @@ from shouwen.runtime.unit_of_work import Transaction
 QUERIES = queries.load("shouwen.sla", "sql/calendars.sql")
 
 
-async def schedules(tx: Transaction) -> dict[str, Any]:
-    """The schedule documents that stand, by branch."""
-    return {row["branch"]: row["document"] for row in await tx.fetch(QUERIES.schedules)}
+async def schedules(tx: Transaction, at: datetime | None = None) -> dict[str, Any]:
+    """The schedule documents that stand, or stood at an instant, by branch."""
+    return {row["branch"]: row["document"] for row in await tx.fetch(QUERIES.schedules, at)}
 
 
 async def add_schedule(tx: Transaction, branch: str, revision: int, document: Any, person: str) -> None:
@@ -25,9 +26,9 @@ async def list_calendars(tx: Transaction, branch: str | None, after: str, limit:
     return await tx.fetch(QUERIES.list_calendars, branch, after, limit)
 
 
-async def announcements(tx: Transaction, after: int, limit: int) -> list[asyncpg.Record]:
-    """The announced years after one, each as it was last loaded."""
-    return await tx.fetch(QUERIES.announcements, after, limit)
+async def announcements(tx: Transaction, after: int, limit: int, at: datetime | None = None) -> list[asyncpg.Record]:
+    """The announced years after one, each as it was last loaded, or was at an instant."""
+    return await tx.fetch(QUERIES.announcements, after, limit, at)
 
 
 async def add_announcement(tx: Transaction, year: int, revision: int, document: Any, person: str) -> None:

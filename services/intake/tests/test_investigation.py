@@ -361,6 +361,23 @@ async def test_what_is_still_owed_is_listed_by_person_the_earliest_due_first(
     assert (wrong.status_code, fields(wrong)) == (422, ["after"])
 
 
+@pytest.mark.req("X-06")
+async def test_another_branch_sees_nothing_of_what_lies_with_a_case(
+    intake: Running, complaint: Body, send: Any
+) -> None:
+    await investigated(send, complaint, "violation")
+    for what in ("investigations", "remedies", "evaluations", "surveys", "decision"):
+        answer = await intake.http.get(f"/api/cases/{complaint['number']}/{what}", headers=send.headers("cd.manager"))
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (404, "number")
+    for command, body in (
+        ("investigation", {"investigator": "cd.clerk"}),
+        ("investigation/ruling", {"finding": "violation", "ruling": "无。"}),
+        ("remedies", {"remedy": "apology"}),
+        ("survey", {}),
+    ):
+        assert (await send(complaint, command, "cd.manager", **body)).status_code == 404
+
+
 async def test_the_same_command_again_has_no_second_effect(intake: Running, complaint: Body, send: Any) -> None:
     headers = intake.token("bj.clerk") | {"Idempotency-Key": f"remedy-{complaint['id']}"}
     for _ in range(2):

@@ -7,12 +7,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from shouwen.sla import gateways
@@ -26,8 +26,13 @@ from shouwen.sla.domain.explanation import explain, remaining
 from shouwen.sla.domain.fact import INSTRUCTED, Fact
 from shouwen.sla.domain.instant import HOUR, MINUTE, SECOND, micros, moment
 from shouwen.sla.domain.pack import EscalationStep, Target, WarningStep
+from shouwen.sla.domain.strictness import is_stricter_or_equal
 
-few = settings(max_examples=30, deadline=None)
+SHIPPED = gateways.shipped_packs()
+ORDINARY = next(pack for pack in SHIPPED if pack.name == BASELINE).targets[0]
+"""A target whose limit and terms are exchanged for drawn ones."""
+
+few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Enough to meet the corners that are drawn on purpose; small enough for each push."""
 
 ZONES = (
@@ -210,9 +215,8 @@ def targets(draw: st.DrawFn) -> Target:
     )
     warnings = [each for each in warnings if each.before is None or each.before < limit]
     steps = draw(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(UNITS)), max_size=3))
-    shipped = next(pack for pack in gateways.shipped_packs() if pack.name == BASELINE).targets[0]
     return replace(
-        shipped,
+        ORDINARY,
         unit=unit,
         limit=limit,
         warnings=tuple(warnings),
@@ -279,11 +283,88 @@ def test_who_starts_later_is_never_due_earlier(timetable: Timetable, target: Tar
     assert courses.of(start, None, ()).due_at <= courses.of(start + later * SECOND, None, ()).due_at
 
 
+# --- one target against another -------------------------------------------------------------------------------------
+
+ORDINARY_WEEKS = Timetable(office_hours())
+limits = st.sampled_from(
+    [
+        (24, "calendar_hours"),
+        (72, "calendar_hours"),
+        (9, "working_hours"),
+        (16, "working_hours"),
+        (1, "working_days"),
+        (2, "working_days"),
+        (1, "calendar_days"),
+        (3, "calendar_days"),
+    ]
+)
+
+
+@st.composite
+def like_targets(draw: st.DrawFn) -> Target:
+    """Targets near to each other, so that many pairs can be compared."""
+    limit, unit = draw(limits)
+    warnings = draw(st.sampled_from([(), (WarningStep(50, None),), (WarningStep(50, None), WarningStep(80, None))]))
+    escalations = draw(
+        st.sampled_from(
+            [
+                (),
+                (EscalationStep(1, "manager", 0, "calendar_hours"),),
+                (
+                    EscalationStep(1, "manager", 0, "calendar_hours"),
+                    EscalationStep(2, "general_manager", 1, "working_days"),
+                ),
+            ]
+        )
+    )
+    pausable = draw(st.sampled_from([frozenset[str](), frozenset({"awaiting_requester"})]))
+    return replace(
+        ORDINARY,
+        limit=limit,
+        unit=unit,
+        warnings=warnings,
+        escalations=escalations,
+        pausable=pausable,
+        extension=draw(st.sampled_from([None, ORDINARY.extension])),
+    )
+
+
+pairs = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A comparison looks at every start of a year, so it takes a while."""
+
+
+@pytest.mark.req("S-18")
+@pairs
+@given(like_targets())
+def test_every_target_is_as_strict_as_itself(target: Target) -> None:
+    assert is_stricter_or_equal(target, target, ORDINARY_WEEKS)
+
+
+@pytest.mark.req("S-18")
+@pairs
+@given(like_targets(), like_targets(), like_targets())
+def test_stricter_than_the_stricter_is_stricter(one: Target, two: Target, three: Target) -> None:
+    for first, middle, last in permutations((one, two, three)):
+        if is_stricter_or_equal(first, middle, ORDINARY_WEEKS) and is_stricter_or_equal(middle, last, ORDINARY_WEEKS):
+            assert is_stricter_or_equal(first, last, ORDINARY_WEEKS)
+
+
+@pytest.mark.req("S-18")
+@pairs
+@given(like_targets(), like_targets(), instants)
+def test_of_two_that_are_as_strict_as_each_other_neither_is_due_earlier(one: Target, two: Target, start: int) -> None:
+    forth = is_stricter_or_equal(one, two, ORDINARY_WEEKS)
+    back = is_stricter_or_equal(two, one, ORDINARY_WEEKS)
+    due = [Courses(each, ORDINARY_WEEKS).of(start, None, ()).due_at for each in (one, two)]
+    assert not forth or due[0] <= due[1]
+    assert not back or due[1] <= due[0]
+
+
 # --- histories: any order, any repetition ---------------------------------------------------------------------------
 
 BEGUN = micros(datetime.fromisoformat("2026-09-29T09:00:00+08:00"))
 NOW = datetime.fromisoformat("2026-12-01T09:00:00+08:00")
-COMPOSITION = Composition(gateways.shipped_packs(), Timetable(office_hours()))
+COMPOSITION = Composition(SHIPPED, Timetable(office_hours()))
 """All five packs at once: more clocks on one matter than any branch has."""
 
 

@@ -129,6 +129,11 @@ async def test_a_merged_case_stays_readable_and_names_the_case_in_which_it_goes_
         ("reopen", {"reason": "dissatisfied", "note": "不满意"}),
         ("close", {}),
         ("withdraw", {"reason": "撤"}),
+        ("split", {"parts": [{"department": "payroll", "subject": "核对", "description": "请核对。"}]}),
+        ("malicious", {"reason": "不实"}),
+        ("investigation", {"investigator": "bj.coordinator"}),
+        ("survey", {}),
+        ("remedies", {"remedy": "apology", "text": "已致歉"}),
     ):
         refused = await post(lost["number"], path, **body)
         assert (refused.status_code, fields(refused)) == (409, ["state"]), refused.text

@@ -176,6 +176,11 @@ class Case:
         """Whether somebody is responsible for it still."""
         return self.state in OPEN_STATES
 
+    def require_unmerged(self) -> None:
+        """Raise MergedAway where the matter goes on in another case."""
+        if self.state == "merged":
+            raise MergedAway(self)
+
     def after(self, command: Command) -> CaseState:
         """The state which the command leads to.
 
@@ -185,7 +190,8 @@ class Case:
         """
         state = LIFE_CYCLE[command].get(self.state)
         if state is None:
-            raise MergedAway(self) if self.state == "merged" else NotInThisState(self, command)
+            self.require_unmerged()
+            raise NotInThisState(self, command)
         return state
 
 

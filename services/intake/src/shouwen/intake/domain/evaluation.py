@@ -91,6 +91,7 @@ def request(
     Raises:
         NotOpen, NotDirecting, AlreadyAsked: what stands against it.
     """
+    case.require_unmerged()
     if not case.is_open:
         raise NotOpen(case)
     if not actor.has_say(case):

@@ -221,6 +221,7 @@ def appoint(
     Raises:
         NotInvestigated, NotDirecting, ComplainedOf: what stands against it.
     """
+    case.require_unmerged()
     if case.type not in INVESTIGATED or case.state not in OPEN_STATES:
         raise NotInvestigated(case)
     _require_say(case, actor)

@@ -68,6 +68,7 @@ def record(
         NotDirecting: the case is another person's.
         Invalid: an amount goes with something else than a compensation, or the time cannot be.
     """
+    case.require_unmerged()
     if not actor.has_say(case):
         raise NotDirecting(case)
     if amount is not None and remedy != "compensation":

@@ -60,6 +60,7 @@ def decide(
     Raises:
         NotASuggestion, NotLeading, SuggestionAlreadyDecided: what stands against it.
     """
+    case.require_unmerged()
     if case.type != "suggestion" or not case.is_open:
         raise NotASuggestion(case)
     if not actor.directs(case.branch):

@@ -184,6 +184,7 @@ def require_answerable(survey: Survey, *, now: datetime) -> None:
 
 
 def _require_ended(case: Case) -> None:
+    case.require_unmerged()
     if case.state not in SURVEYED:
         raise NotEnded(case)
 

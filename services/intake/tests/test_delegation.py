@@ -1,5 +1,6 @@
 """Who stands in for whom while they are away (I-09; 003 §10(二))."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -372,6 +373,27 @@ async def test_a_delegation_to_come_is_cancelled_and_one_is_refused_twice(
     told = await office.emitted(DelegationDescribed, subject=f"delegation/delegation:{named['id']}", count=2)
     assert [each.data.cancelled for each in told] == [False, True]
     assert (await send(office, "/api/delegations", body, by="c.wang")).status_code == 201
+
+
+@pytest.mark.req("I-09", "X-05")
+async def test_no_circle_arises_from_what_is_arranged_at_the_same_time(office: Running, people: Any) -> None:
+    names = ["j.one", "j.two", "j.three", "j.four"]
+    await people(*names)
+    period = workdays(1)
+    answers = await asyncio.gather(
+        *(
+            send(office, "/api/delegations", {"delegate": delegate} | period, by=principal)
+            for principal, delegate in zip(names, [*names[1:], names[0]], strict=True)
+        )
+    )
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    arranged = {answer.json()["principal"]: answer.json()["delegate"] for answer in answers if answer.is_success}
+    assert arranged
+    for person in names:
+        passed = [person]
+        while passed[-1] in arranged:
+            passed.append(arranged[passed[-1]])
+            assert len(set(passed)) == len(passed), arranged
 
 
 @pytest.mark.req("I-09", "X-06")

@@ -3,16 +3,21 @@
 import asyncio
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from shouwen.contracts.case import CaseNoticeRequested, CaseReopened
 from shouwen.contracts.casework import SurveyAnswered, SurveyInvited
+from shouwen.embedded.testing import Infrastructure
+from shouwen.intake.app import create
+from shouwen.intake.settings import IntakeSettings
 from shouwen.runtime import telemetry
 from shouwen.runtime.privacy import Seal
-from shouwen.runtime.testing import Running
+from shouwen.runtime.testing import Running, running
 
 Body = dict[str, Any]
 Fields = Callable[[httpx.Response], list[str]]
@@ -211,6 +216,29 @@ async def test_a_wrong_answer_is_refused_with_its_field_and_can_be_sent_again(
         answer = await public.post(path, json=body)
         assert (answer.status_code, fields(answer)) == (422, [field])
     assert (await public.post(path, json={"score": 3})).status_code == 200
+
+
+@pytest.mark.req("I-15")
+async def test_who_left_an_address_is_asked_by_itself_where_the_operator_wants_it(
+    infrastructure: Infrastructure, directory_file: Path, matter: Callable[..., Body]
+) -> None:
+    person = {"name": "赵小兰", "email": "zhao.xiaolan@example.com", "relation": "other"}
+    async with running(
+        create, IntakeSettings, infrastructure, directory_file=directory_file, survey_after_end=True
+    ) as one:
+        headers = one.token("bj.clerk")
+        for requester, surveys in ((person, 1), ({"relation": "other"}, 0)):
+            answer = await one.http.post(
+                "/api/cases",
+                json=matter(requester=requester, answer={"text": "已处理。"}),
+                headers=headers | {"Idempotency-Key": str(uuid4())},
+            )
+            path = f"/api/cases/{answer.json()['number']}"
+            key = {"Idempotency-Key": str(uuid4())}
+            for _ in range(2):
+                resolved = await one.http.post(f"{path}/resolve", json={}, headers=headers | key)
+                assert resolved.status_code == 200
+            assert len((await one.http.get(f"{path}/surveys", headers=headers)).json()) == surveys
 
 
 @pytest.mark.req("I-15")

@@ -46,6 +46,7 @@ def create(settings: IntakeSettings) -> Service:
     access = PublicAccess(
         base_url=settings.public_url.rstrip("/"),
         survey_valid_for=settings.survey_valid_for,
+        asks_after_end=settings.survey_after_end,
         window=settings.public_window,
         attempts_per_address=settings.public_attempts_per_address,
         attempts_per_number=settings.public_attempts_per_number,

@@ -40,6 +40,10 @@ class IntakeSettings(ServiceSettings):
     survey_valid_for: timedelta = Field(
         timedelta(days=30), gt=timedelta(0), description="How long the link of a survey works, in seconds"
     )
+    survey_after_end: bool = Field(
+        False,
+        description="Whether a requester who left an e-mail address is asked by itself when their case is resolved",
+    )
     public_window: timedelta = Field(
         timedelta(minutes=15),
         ge=timedelta(seconds=1),

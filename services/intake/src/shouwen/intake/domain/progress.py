@@ -101,6 +101,7 @@ class PublicAccess:
     Attributes:
         base_url: where links in messages to requesters lead.
         survey_valid_for: how long the link of a survey works.
+        asks_after_end: whether a requester with an e-mail address is asked by itself when their case is resolved.
         window: the time in which attempts are counted.
         attempts_per_address: requests from one network address in a window, at most.
         attempts_per_number: requests for one case number without success in a window, at most.
@@ -109,6 +110,7 @@ class PublicAccess:
 
     base_url: str
     survey_valid_for: timedelta
+    asks_after_end: bool
     window: timedelta
     attempts_per_address: int
     attempts_per_number: int

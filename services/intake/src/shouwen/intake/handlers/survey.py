@@ -1,6 +1,7 @@
 """Surveys: asking the requester of an ended case, and what follows from the answer."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +10,7 @@ from shouwen.contracts.casework import SurveyAnswered
 from shouwen.intake.domain import remedy, survey
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.progress import PublicAccess
-from shouwen.intake.domain.survey import DISSATISFIED, BadLink, Outcome, Survey
+from shouwen.intake.domain.survey import DISSATISFIED, AlreadyInvited, BadLink, NoAddress, NotEnded, Outcome, Survey
 from shouwen.intake.handlers.attempts import count_attempt, requester_of
 from shouwen.intake.handlers.commands import take_up_again
 from shouwen.intake.handlers.notices import request_notice
@@ -61,6 +62,14 @@ async def invite(
     link = f"{access.base_url}/api/public/survey/{token}/page"
     await request_notice(tx, filed, "survey", protection=protection, values={"link": link})
     return case
+
+
+async def ask_after_end(tx: Transaction, case: Case, *, protection: Protection, access: PublicAccess) -> None:
+    """Ask the requester of a case that was just resolved, where the operator wants it and there is an address."""
+    if not access.asks_after_end:
+        return
+    with suppress(AlreadyInvited, NoAddress, NotEnded):
+        await invite(tx, case.number, protection=protection, access=access)
 
 
 async def take_down(tx: Transaction, number: str, *, score: int, words: bytes | None, once: Once | None = None) -> Case:

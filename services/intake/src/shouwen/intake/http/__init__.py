@@ -12,6 +12,7 @@ from shouwen.intake.http import (
     commands,
     custody,
     delegations,
+    digest,
     directory,
     directory_import,
     erasure,
@@ -42,7 +43,6 @@ def routes(
         search,
         erasure,
         cases,
-        commands,
         directory,
         directory_import,
         delegations,
@@ -52,12 +52,13 @@ def routes(
         relatives,
         remedy,
         suggestion,
+        digest,
     ):
         room.add_routes(router, work, protection)
     attachments.add_routes(router, work, protection, channels=channels)
     mail.add_routes(router, channels=channels)
     web_form.add_routes(router, forms=channels.forms)
     custody.add_routes(router, work, protection, handover_time=handover_time)
-    for public_room in (progress, survey):
-        public_room.add_routes(router, work, protection, access=access)
+    for room_of_requesters in (commands, progress, survey):
+        room_of_requesters.add_routes(router, work, protection, access=access)
     return router

@@ -8,7 +8,8 @@ from pydantic import Field
 from shouwen.contracts.case import CaseType, Severity
 from shouwen.contracts.event import Identifier, Instant
 from shouwen.intake.domain.case import PauseReason, ReopenReason
-from shouwen.intake.handlers import commands
+from shouwen.intake.domain.progress import PublicAccess
+from shouwen.intake.handlers import commands, survey
 from shouwen.intake.http.fields import Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
@@ -114,13 +115,13 @@ class PromiseSent(Sent):
 REFUSED: dict[int | str, dict[str, Any]] = {409: {"description": "The case's state does not allow it"}}
 
 
-def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, access: PublicAccess) -> None:
     """The routes of this room."""
-    _add_work(router, work, protection)
+    _add_work(router, work, protection, access)
     _add_course(router, work, protection)
 
 
-def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection, access: PublicAccess) -> None:
     refused = REFUSED
 
     @router.post("/cases/{number}/assign", tags=["commands"], responses=refused)
@@ -166,6 +167,7 @@ def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection) -> No
         note = protection.encrypt(body.summary)
         async with work.as_person(caller) as tx:
             case = await commands.resolve_case(tx, number, resolved_at=body.resolved_at, note=note, once=once)
+            await survey.ask_after_end(tx, case, protection=protection, access=access)
         return WorkedAnswer.of(case)
 
     @router.post("/cases/{number}/withdraw", tags=["commands"], responses=refused)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from shouwen.contracts.case import CaseRegistered
-from shouwen.contracts.clock import ClockAtRisk, ClockBreached, EscalationRaised, Responsible
+from shouwen.contracts.clock import ClockAtRisk, ClockBreached, ClockRecalculated, EscalationRaised, Responsible
 from shouwen.notify.domain.audience import failure_telling, telling
 from shouwen.notify.domain.delivery import (
     Accepted,
@@ -81,6 +81,13 @@ def registered(owner: str) -> CaseRegistered:
 def test_a_warning_goes_to_the_owner_and_a_breach_to_the_manager_too() -> None:
     assert recipients(ClockAtRisk(**clock(fired_for=NOON))) == ["bj.clerk"]
     assert recipients(ClockBreached(**clock())) == ["bj.clerk", "bj.manager"]
+
+
+@pytest.mark.req("S-15")
+def test_the_owner_hears_of_a_deadline_that_moved_and_not_of_one_that_only_became_certain() -> None:
+    moved = clock(recalculated_at=NOON, previous_due_at=NOON - timedelta(days=1))
+    assert recipients(ClockRecalculated(**moved)) == ["bj.clerk"]
+    assert recipients(ClockRecalculated(**{**moved, "previous_due_at": moved["due_at"]})) == []
 
 
 def test_a_breach_that_is_told_with_another_one_gets_no_message_of_its_own() -> None:

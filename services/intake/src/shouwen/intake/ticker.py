@@ -1,11 +1,11 @@
-"""Time in: offers that nobody answered in time are settled, and waits end when they were to."""
+"""Time in: offers that nobody answered in time are settled, waits end, and the week's suggestions are digested."""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
 
-from shouwen.intake.handlers import custody, waiting
+from shouwen.intake.handlers import custody, digest, waiting
 from shouwen.runtime.errors import Transient
 from shouwen.runtime.unit_of_work import UnitOfWork
 
@@ -36,7 +36,7 @@ class Ticker:
 
     async def settle(self) -> None:
         """Settle everything whose time is over."""
-        for settle in (custody.lapse_offers, waiting.end_waits):
+        for settle in (custody.lapse_offers, waiting.end_waits, digest.make_due_digests):
             found = _BATCH
             while found == _BATCH:
                 async with self._work.as_worker() as tx:

@@ -111,7 +111,7 @@ async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction
     else:
         telling = audience.notice_stand_in(fact.owner, branch)
         # Whoever calls finds name and number in the case, where each look is recorded.
-        known.pop("name", None)
+        known = {name: value for name, value in known.items() if name not in {"name", "link"}}
     due = {"due": datetime.fromisoformat(known.pop("due_at"))} if "due_at" in known else {}
     await _tell(
         tx,

@@ -125,7 +125,8 @@ def _clock_telling(fact: ClockTold, branch: Branch) -> Telling:
         case ClockBreached():
             return Telling("clock_breached", (*owner, *_role(FIRST_LEVEL, branch)))
         case ClockRecalculated():
-            return Telling("clock_recalculated", owner)
+            # That a deadline is no longer provisional changes nothing for who works towards it.
+            return Telling("clock_recalculated", owner if fact.due_at != fact.previous_due_at else ())
         case EscalationRaised() if fact.role == FIRST_LEVEL and fact.fired_for <= fact.due_at:
             # A level that is raised at the limit itself is the breach: its message has told the role.
             return Telling("escalation_raised", ())

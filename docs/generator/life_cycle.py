@@ -91,7 +91,7 @@ def _arrows() -> Iterator[_Arrow]:
     """One arrow for each pair of states; where all open states lead to one, a single arrow from their frame."""
     for source in STATES:
         for target in STATES:
-            along = tuple(
+            along: tuple[Command, ...] = tuple(
                 command
                 for command, steps in LIFE_CYCLE.items()
                 if steps.get(source) == target and source != target and not _from_all_open(command, target)
@@ -99,9 +99,9 @@ def _arrows() -> Iterator[_Arrow]:
             if along:
                 yield _Arrow(source, target, along)
     for target in STATES:
-        along = tuple(command for command in LIFE_CYCLE if _from_all_open(command, target))
-        if along:
-            yield _Arrow("open", target, along)
+        from_all: tuple[Command, ...] = tuple(command for command in LIFE_CYCLE if _from_all_open(command, target))
+        if from_all:
+            yield _Arrow("open", target, from_all)
 
 
 def _from_all_open(command: Command, target: CaseState) -> bool:

@@ -255,9 +255,7 @@ async def test_the_openapi_document_describes_problems_and_not_fastapis_own(clie
     assert "HTTPValidationError" not in json.dumps(document)
     responses = document["paths"]["/api/matters"]["post"]["responses"]
     assert list(responses["422"]["content"]) == ["application/problem+json"]
-    assert responses["503"]["content"]["application/problem+json"]["schema"] == {
-        "$ref": "#/components/schemas/Problem"
-    }
+    assert responses["503"]["content"]["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
     references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert references <= set(schemas)
     names = [each["name"] for each in document["paths"]["/api/matters"]["get"]["parameters"]]

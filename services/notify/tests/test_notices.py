@@ -25,6 +25,7 @@ TOLD = {
     "case.investigation_opened.v1": ("investigation_opened", "investigator"),
     "case.corrective_action_assigned.v1": ("corrective_action_assigned", "owner"),
     "case.evaluation_decided.v1": ("evaluation_decided", "owner"),
+    "case.requester_wrote.v1": ("requester_wrote", "owner"),
 }
 
 

@@ -212,7 +212,7 @@ class SurveyAnswered(CaseFact):
 class RequesterWrote(CaseFact):
     """The requester wrote again in the same matter, as by answering an e-mail; the words stay in intake.
 
-    Emitted by intake. Heard by nobody in the suite yet.
+    Emitted by intake. Heard by notify (tells the owner).
     """
 
     event_type: ClassVar[str] = "case.requester_wrote.v1"

@@ -10,6 +10,7 @@ from shouwen.contracts.casework import (
     HandoverOffered,
     HandoverReturned,
     InvestigationOpened,
+    RequesterWrote,
 )
 from shouwen.contracts.clock import ClockAtRisk, ClockBreached, ClockRecalculated, EscalationRaised
 from shouwen.contracts.directory import BranchDescribed, DelegationDescribed, PersonDescribed
@@ -31,6 +32,7 @@ def subscriptions(office: Office) -> Subscriptions:
     table.each(InvestigationOpened, tell)
     table.each(CorrectiveActionAssigned, tell)
     table.each(EvaluationDecided, tell)
+    table.each(RequesterWrote, tell)
     table.each(CaseNoticeRequested, partial(handlers.tell_requester, office=office))
     table.each(ClockAtRisk, tell)
     table.each(ClockBreached, tell)

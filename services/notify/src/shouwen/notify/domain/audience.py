@@ -16,6 +16,7 @@ from shouwen.contracts.casework import (
     HandoverOffered,
     HandoverReturned,
     InvestigationOpened,
+    RequesterWrote,
 )
 from shouwen.contracts.clock import ClockAtRisk, ClockBreached, ClockRecalculated, EscalationRaised
 from shouwen.notify.domain.directory import ROLE_PREFIX, Branch
@@ -30,6 +31,7 @@ TemplateName = Literal[
     "investigation_opened",
     "corrective_action_assigned",
     "evaluation_decided",
+    "requester_wrote",
     "clock_at_risk",
     "clock_breached",
     "clock_recalculated",
@@ -53,6 +55,7 @@ CaseTold = (
     | InvestigationOpened
     | CorrectiveActionAssigned
     | EvaluationDecided
+    | RequesterWrote
 )
 """Facts about a case of which a person of the branch is told."""
 ClockTold = ClockAtRisk | ClockBreached | ClockRecalculated | EscalationRaised
@@ -69,6 +72,7 @@ _CASE_TELLINGS: Mapping[type[CaseTold], tuple[TemplateName, str]] = {
     InvestigationOpened: ("investigation_opened", "investigator"),
     CorrectiveActionAssigned: ("corrective_action_assigned", "owner"),
     EvaluationDecided: ("evaluation_decided", "owner"),
+    RequesterWrote: ("requester_wrote", "owner"),
 }
 """The template of each fact about a case, and the field that names the person whom it is told to."""
 

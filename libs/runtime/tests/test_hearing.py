@@ -115,7 +115,7 @@ def bad_records() -> list[Any]:
         pytest.param([*headers, ("note", None)], body, "note", id="a header without value"),
         pytest.param(without("ce_id"), body, "ce_id", id="no id"),
         pytest.param([*without("ce_id"), ("ce_id", b"a\x00b")], body, "ce_id", id="a NUL in the id"),
-        pytest.param([*without("ce_type"), ("ce_type", b"case.closed.v1")], body, "ce_type", id="an unknown type"),
+        pytest.param([*without("ce_type"), ("ce_type", b"case.vanished.v1")], body, "ce_type", id="an unknown type"),
         pytest.param(
             [*without("ce_type"), ("ce_type", b"case.registered.v2")], body, "ce_type", id="a type from the future"
         ),

@@ -53,13 +53,17 @@ async def test_a_registration_is_answered_alike_whichever_way_it_takes_through_t
 async def test_the_database_writes_a_number_as_the_domain_does(
     intake: Running, matter: Callable[..., Body], last: int
 ) -> None:
+    # A branch of its own: the numbers of the others are in use.
+    admin = intake.token("group.admin", (), ("group_admin",))
+    described = {"name": "编号分公司", "number_prefix": "NUM"}
+    assert (await intake.http.put("/api/branches/numbers", json=described, headers=admin)).is_success
     year = datetime.now(ZoneInfo("Asia/Shanghai")).year
-    counter = "INSERT INTO number_counter (branch, year, last) VALUES ('shenzhen', $1, $2)"
+    counter = "INSERT INTO number_counter (branch, year, last) VALUES ('numbers', $1, $2)"
     await intake.fetch(f"{counter} ON CONFLICT (branch, year) DO UPDATE SET last = $2", year, last)
-    headers = intake.token("sz.clerk", ("shenzhen",)) | {"Idempotency-Key": str(uuid4())}
-    answer = await intake.http.post("/api/cases", json=matter(branch="shenzhen"), headers=headers)
+    headers = intake.token("num.clerk", ("numbers",)) | {"Idempotency-Key": str(uuid4())}
+    answer = await intake.http.post("/api/cases", json=matter(branch="numbers"), headers=headers)
     assert answer.status_code == 201, answer.text
-    assert answer.json()["number"] == case_number("SZ", year, last + 1)
+    assert answer.json()["number"] == case_number("NUM", year, last + 1)
     [event] = await intake.emitted(CaseRegistered, subject=f"case/{answer.json()['id']}")
     assert event.data.number == answer.json()["number"]
     shown = (await intake.http.get(f"/api/cases/{event.data.number}/timeline", headers=headers)).json()

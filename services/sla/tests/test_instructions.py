@@ -220,7 +220,8 @@ async def test_a_cycle_that_as_a_late_fact_tells_never_was_is_cancelled(sla: Run
     rows = await sla.fetch(cycles, matter.subject)
     assert [tuple(row) for row in rows] == [(1, "running", None), (2, "cancelled", "superseded")]
     cancelled = await told(sla, ClockCancelled, matter.subject, count=2)
-    assert [each.reason for each in cancelled] == ["agreed_anew", "superseded"]
+    # Each clock has its own partition, so the two may come in either order.
+    assert {each.reason for each in cancelled} == {"agreed_anew", "superseded"}
 
 
 # --- responsibility at the breach (I-09) ----------------------------------------------------------------------------

@@ -26,7 +26,7 @@ async def test_the_directory_is_shown_by_branch_and_without_contact(intake: Runn
     departments = {each["department"]: each["name"] for each in directory["departments"]}
     assert departments["labour-relations"] == "劳动关系部"
     everyone = await intake.http.get("/api/directory", headers=intake.token("auditor", [], ["group_auditor"]))
-    assert len(everyone.json()["branches"]) == 3
+    assert {each["branch"] for each in everyone.json()["branches"]} >= {"beijing", "chengdu", "shenzhen"}
 
 
 @pytest.fixture

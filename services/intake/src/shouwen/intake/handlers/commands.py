@@ -46,7 +46,7 @@ async def assign_case(
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.assign(case, owner=owner, department=department, actor=actor, now=tx.now)
 
-    changed = await work_on(tx, number, "assign case", decide, once=once)
+    changed = await work_on(tx, filed, "assign case", decide, once=once)
     if changed.owner != filed.case.owner and changed.parent_id is None:
         contact = await contact_of(tx, changed.owner, changed.department, phone=None, protection=protection)
         if contact is not None:
@@ -71,14 +71,15 @@ async def reply_case(
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
     """
     actor = actor_of(tx)
-    beside = await dossier.dossier(tx, (await locked(tx, number)).case.id)
+    filed = await locked(tx, number)
+    beside = await dossier.dossier(tx, filed.case.id)
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.reply(
             case, replied_at=replied_at, written=written, actor=actor, now=tx.now, dossier=beside, commits=commits
         )
 
-    return await work_on(tx, number, "reply case", decide, note=note, once=once)
+    return await work_on(tx, filed, "reply case", decide, note=note, once=once)
 
 
 async def plan_case(
@@ -94,7 +95,7 @@ async def plan_case(
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.deliver_plan(case, delivered_at=delivered_at, actor=actor, now=tx.now)
 
-    return await work_on(tx, number, "plan case", decide, note=note, once=once)
+    return await work_on(tx, await locked(tx, number), "plan case", decide, note=note, once=once)
 
 
 async def resolve_case(
@@ -106,12 +107,13 @@ async def resolve_case(
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
     """
     actor = actor_of(tx)
-    beside = await dossier.dossier(tx, (await locked(tx, number)).case.id)
+    filed = await locked(tx, number)
+    beside = await dossier.dossier(tx, filed.case.id)
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.resolve(case, resolved_at=resolved_at, actor=actor, now=tx.now, dossier=beside)
 
-    return await work_on(tx, number, "resolve case", decide, note=note, once=once)
+    return await work_on(tx, filed, "resolve case", decide, note=note, once=once)
 
 
 async def withdraw_case(
@@ -127,7 +129,7 @@ async def withdraw_case(
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.withdraw(case, withdrawn_at=withdrawn_at, actor=actor, now=tx.now)
 
-    case = await work_on(tx, number, "withdraw case", decide, note=note, once=once)
+    case = await work_on(tx, await locked(tx, number), "withdraw case", decide, note=note, once=once)
     if case.parts and case.state == "withdrawn":
         for part in await relatives.lock_open_parts(tx, case.id):
             changed, fact = life.withdraw_part(part, by=actor.person, now=tx.now)
@@ -148,7 +150,7 @@ async def acknowledge_case(
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.acknowledge(case, acknowledged_at=acknowledged_at, actor=actor, now=tx.now)
 
-    return await work_on(tx, number, "acknowledge case", decide, note=note, once=once)
+    return await work_on(tx, await locked(tx, number), "acknowledge case", decide, note=note, once=once)
 
 
 async def pause_case(
@@ -170,7 +172,7 @@ async def pause_case(
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.pause(case, reason=reason, expected_until=expected_until, actor=actor, now=tx.now)
 
-    return await work_on(tx, number, "pause case", decide, note=note, once=once)
+    return await work_on(tx, await locked(tx, number), "pause case", decide, note=note, once=once)
 
 
 async def resume_case(tx: Transaction, number: str, *, note: bytes | None, once: Once | None = None) -> Case:
@@ -184,7 +186,7 @@ async def resume_case(tx: Transaction, number: str, *, note: bytes | None, once:
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.resume(case, by=by, now=tx.now)
 
-    return await work_on(tx, number, "resume case", decide, note=note, once=once)
+    return await work_on(tx, await locked(tx, number), "resume case", decide, note=note, once=once)
 
 
 async def close_case(tx: Transaction, number: str, *, note: bytes | None, once: Once | None = None) -> Case:
@@ -194,12 +196,13 @@ async def close_case(tx: Transaction, number: str, *, note: bytes | None, once: 
         NoSuchCase, Forbidden, Refused: what stands against it.
     """
     actor = actor_of(tx)
-    beside = await dossier.dossier(tx, (await locked(tx, number)).case.id)
+    filed = await locked(tx, number)
+    beside = await dossier.dossier(tx, filed.case.id)
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.close(case, actor=actor, now=tx.now, dossier=beside)
 
-    return await work_on(tx, number, "close case", decide, note=note, once=once)
+    return await work_on(tx, filed, "close case", decide, note=note, once=once)
 
 
 async def reopen_case(
@@ -274,7 +277,7 @@ async def reclassify_case(
         refuse_service(type, entry[1] if entry else None)
         return life.reclassify(case, type=type, severity=severity, actor=actor, now=tx.now)
 
-    return await work_on(tx, number, "reclassify case", decide, note=note, once=once)
+    return await work_on(tx, filed, "reclassify case", decide, note=note, once=once)
 
 
 async def promise_case(
@@ -292,7 +295,8 @@ async def promise_case(
         NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
     """
     actor = actor_of(tx)
-    due_at = await facts.earliest_due(tx, (await locked(tx, number)).case.id)
+    filed = await locked(tx, number)
+    due_at = await facts.earliest_due(tx, filed.case.id)
 
     def decide(case: Case) -> tuple[Case, CaseEvent]:
         return life.promise(
@@ -304,4 +308,4 @@ async def promise_case(
             now=tx.now,
         )
 
-    return await work_on(tx, number, "promise reply", decide, note=note, once=once)
+    return await work_on(tx, filed, "promise reply", decide, note=note, once=once)

@@ -44,15 +44,15 @@ class Once:
 
 async def work_on(
     tx: Transaction,
-    number: str,
+    filed: Filed,
     name: str,
     decide: Callable[[Case], tuple[Case, CaseEvent]],
     *,
     note: bytes | None = None,
     once: Once | None = None,
 ) -> Case:
-    """Carry out one command on a case, inside the case's own trace; the same request again changes nothing."""
-    case = (await locked(tx, number)).case
+    """Carry out one command on a locked case, inside its own trace; the same request again changes nothing."""
+    case = filed.case
     if once and not await claim(tx, case, once):
         return case
     changed, fact = decide(case)

@@ -1,7 +1,5 @@
 """Work on a case: one route for each command."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from pydantic import Field
 
@@ -10,7 +8,7 @@ from shouwen.contracts.event import Identifier, Instant
 from shouwen.intake.domain.case import PauseReason, ReopenReason
 from shouwen.intake.domain.progress import PublicAccess
 from shouwen.intake.handlers import commands, survey
-from shouwen.intake.http.fields import Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.unit_of_work import UnitOfWork
@@ -112,9 +110,6 @@ class PromiseSent(Sent):
     note: Words | None = None
 
 
-REFUSED: dict[int | str, dict[str, Any]] = {409: {"description": "The case's state does not allow it"}}
-
-
 def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, access: PublicAccess) -> None:
     """The routes of this room."""
     _add_work(router, work, protection, access)
@@ -122,22 +117,20 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, a
 
 
 def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection, access: PublicAccess) -> None:
-    refused = REFUSED
-
-    @router.post("/cases/{number}/assign", tags=["commands"], responses=refused)
+    @router.post("/cases/{number}/assign", tags=["commands"], responses=REFUSED)
     async def assign_case(number: Number, body: AssignSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Pass the responsibility to another person of the branch at once. The requester is told whom to call."""
-        once = once_of(protection, key, f"assign {number}", body) if key else None
+        once = optional_once(protection, key, f"assign {number}", body)
         async with work.as_person(caller) as tx:
             case = await commands.assign_case(
                 tx, number, owner=body.owner, department=body.department, protection=protection, once=once
             )
         return WorkedAnswer.of(case)
 
-    @router.post("/cases/{number}/reply", tags=["commands"], responses=refused)
+    @router.post("/cases/{number}/reply", tags=["commands"], responses=REFUSED)
     async def reply_case(number: Number, body: ReplySent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Record that the requester was answered."""
-        once = once_of(protection, key, f"reply {number}", body) if key else None
+        once = optional_once(protection, key, f"reply {number}", body)
         note = protection.encrypt(body.text)
         async with work.as_person(caller) as tx:
             case = await commands.reply_case(
@@ -151,31 +144,31 @@ def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection, acces
             )
         return WorkedAnswer.of(case)
 
-    @router.post("/cases/{number}/plan", tags=["commands"], responses=refused)
+    @router.post("/cases/{number}/plan", tags=["commands"], responses=REFUSED)
     async def plan_case(number: Number, body: PlanSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Record that a written plan reached the requester."""
-        once = once_of(protection, key, f"plan {number}", body) if key else None
+        once = optional_once(protection, key, f"plan {number}", body)
         note = protection.encrypt(body.text)
         async with work.as_person(caller) as tx:
             case = await commands.plan_case(tx, number, delivered_at=body.delivered_at, note=note, once=once)
         return WorkedAnswer.of(case)
 
-    @router.post("/cases/{number}/resolve", tags=["commands"], responses=refused)
+    @router.post("/cases/{number}/resolve", tags=["commands"], responses=REFUSED)
     async def resolve_case(number: Number, body: ResolveSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """End the case: it was handled. All but a suggestion must have been answered before."""
-        once = once_of(protection, key, f"resolve {number}", body) if key else None
+        once = optional_once(protection, key, f"resolve {number}", body)
         note = protection.encrypt(body.summary)
         async with work.as_person(caller) as tx:
             case = await commands.resolve_case(tx, number, resolved_at=body.resolved_at, note=note, once=once)
             await survey.ask_after_end(tx, case, protection=protection, access=access)
         return WorkedAnswer.of(case)
 
-    @router.post("/cases/{number}/withdraw", tags=["commands"], responses=refused)
+    @router.post("/cases/{number}/withdraw", tags=["commands"], responses=REFUSED)
     async def withdraw_case(
         number: Number, body: WithdrawSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """End the case: the requester withdrew it."""
-        once = once_of(protection, key, f"withdraw {number}", body) if key else None
+        once = optional_once(protection, key, f"withdraw {number}", body)
         note = protection.encrypt(body.reason)
         async with work.as_person(caller) as tx:
             case = await commands.withdraw_case(tx, number, withdrawn_at=body.withdrawn_at, note=note, once=once)
@@ -188,7 +181,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
         number: Number, body: AcknowledgeSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Record that the requester was told that the matter came in."""
-        once = once_of(protection, key, f"acknowledge {number}", body) if key else None
+        once = optional_once(protection, key, f"acknowledge {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.acknowledge_case(
@@ -199,7 +192,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
     @router.post("/cases/{number}/pause", tags=["commands"], responses=REFUSED)
     async def pause_case(number: Number, body: PauseSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Wait for the requester or a third party; the packs say which clocks stand still meanwhile."""
-        once = once_of(protection, key, f"pause {number}", body) if key else None
+        once = optional_once(protection, key, f"pause {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.pause_case(
@@ -210,7 +203,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
     @router.post("/cases/{number}/resume", tags=["commands"], responses=REFUSED)
     async def resume_case(number: Number, body: ResumeSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Go on with the work."""
-        once = once_of(protection, key, f"resume {number}", body) if key else None
+        once = optional_once(protection, key, f"resume {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.resume_case(tx, number, note=note, once=once)
@@ -219,7 +212,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
     @router.post("/cases/{number}/close", tags=["commands"], responses=REFUSED)
     async def close_case(number: Number, body: CloseSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Close a resolved case: nothing more is to follow."""
-        once = once_of(protection, key, f"close {number}", body) if key else None
+        once = optional_once(protection, key, f"close {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.close_case(tx, number, note=note, once=once)
@@ -228,7 +221,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
     @router.post("/cases/{number}/reopen", tags=["commands"], responses=REFUSED)
     async def reopen_case(number: Number, body: ReopenSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Take an ended case up again; its first run is kept, and the next must be answered anew."""
-        once = once_of(protection, key, f"reopen {number}", body) if key else None
+        once = optional_once(protection, key, f"reopen {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.reopen_case(tx, number, reason=body.reason, owner=body.owner, note=note, once=once)
@@ -239,7 +232,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
         number: Number, body: ReclassifySent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Correct the kind or severity; the clocks follow."""
-        once = once_of(protection, key, f"reclassify {number}", body) if key else None
+        once = optional_once(protection, key, f"reclassify {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.reclassify_case(
@@ -250,7 +243,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
     @router.post("/cases/{number}/promise", tags=["commands"], responses=REFUSED)
     async def promise_case(number: Number, body: PromiseSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Record the reply time agreed with the requester; later than is due only with their consent."""
-        once = once_of(protection, key, f"promise {number}", body) if key else None
+        once = optional_once(protection, key, f"promise {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.promise_case(

@@ -10,8 +10,17 @@ from shouwen.contracts.event import Identifier
 from shouwen.intake.domain.custody import Held, How, Liability, OfferState
 from shouwen.intake.handlers import custody
 from shouwen.intake.handlers.custody import CustodyShown, Offering, OfferShown
-from shouwen.intake.http.commands import REFUSED
-from shouwen.intake.http.fields import Number, OptionalKey, Phone, Sent, Words, WorkedAnswer, once_of, place_of
+from shouwen.intake.http.fields import (
+    REFUSED,
+    Number,
+    OptionalKey,
+    Phone,
+    Sent,
+    Words,
+    WorkedAnswer,
+    optional_once,
+    place_of,
+)
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.http import After, Limit, Page
@@ -223,7 +232,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, h
     @router.post("/cases/{number}/handover", tags=["custody"], responses=REFUSED)
     async def offer_case(number: Number, body: HandoverSent, caller: Caller, key: OptionalKey = None) -> OfferedAnswer:
         """Offer the case to another person. It stays yours until they accept it; they may return it, or not answer."""
-        once = once_of(protection, key, f"handover {number}", body) if key else None
+        once = optional_once(protection, key, f"handover {number}", body)
         offering = Offering(receiver=body.receiver, department=body.department, phone=body.phone, reason=body.reason)
         async with work.as_person(caller) as tx:
             case, shown = await custody.offer_case(
@@ -234,7 +243,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, h
     @router.post("/cases/{number}/handover/accept", tags=["custody"], responses=REFUSED)
     async def accept_case(number: Number, body: AcceptSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Take over a case that was offered to you. Its requester is told your name, department and phone."""
-        once = once_of(protection, key, f"accept {number}", body) if key else None
+        once = optional_once(protection, key, f"accept {number}", body)
         async with work.as_person(caller) as tx:
             case = await custody.accept_case(tx, number, phone=body.phone, protection=protection, once=once)
         return WorkedAnswer.of(case)
@@ -242,7 +251,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, h
     @router.post("/cases/{number}/handover/return", tags=["custody"], responses=REFUSED)
     async def return_case(number: Number, body: ReturnSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Do not take a case that was offered to you: it stays with its owner, who is told."""
-        once = once_of(protection, key, f"return {number}", body) if key else None
+        once = optional_once(protection, key, f"return {number}", body)
         async with work.as_person(caller) as tx:
             case = await custody.return_case(tx, number, reason=body.reason, protection=protection, once=once)
         return WorkedAnswer.of(case)

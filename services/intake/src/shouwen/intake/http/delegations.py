@@ -11,7 +11,7 @@ from shouwen.contracts.event import BranchCode, Identifier, Instant
 from shouwen.intake.domain.delegation import Absence, Delegation
 from shouwen.intake.handlers import delegations
 from shouwen.intake.handlers.delegations import Away
-from shouwen.intake.http.fields import Sent, bad_place
+from shouwen.intake.http.fields import Sent, place_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.http import After, Limit, Page
@@ -139,7 +139,7 @@ def _add_delegations(router: APIRouter, work: UnitOfWork) -> None:
         in_force: Annotated[bool, Query(description="Only those in which somebody stands in now")] = False,
     ) -> Page[DelegationShown]:
         """Who stands in for whom in your branches, the newest first."""
-        place = _place(after)
+        place = place_of(after)
         async with work.as_person(caller) as tx:
             found = await delegations.list_delegations(
                 tx,
@@ -190,7 +190,7 @@ def _add_absences(router: APIRouter, work: UnitOfWork) -> None:
         now_only: Annotated[bool, Query(description="Only who is away now")] = False,
     ) -> Page[AbsenceShown]:
         """Who is away in your branches, the newest first."""
-        place = _place(after)
+        place = place_of(after)
         async with work.as_person(caller) as tx:
             found = await delegations.list_absences(
                 tx, after=place, limit=limit + 1, branch=branch, person=person, now_only=now_only
@@ -209,10 +209,3 @@ def _add_absences(router: APIRouter, work: UnitOfWork) -> None:
         """Somebody will not be away after all; the delegation named together with the absence is withdrawn, too."""
         async with work.as_person(caller) as tx:
             return AwayShown.away(await delegations.cancel_absence(tx, absence_id))
-
-
-def _place(after: str | None) -> UUID | None:
-    try:
-        return None if after is None else UUID(after)
-    except ValueError:
-        raise bad_place() from None

@@ -12,7 +12,7 @@ from shouwen.contracts.event import BranchCode, Identifier
 from shouwen.intake.domain.digest import Digest
 from shouwen.intake.handlers import digest as handlers
 from shouwen.intake.handlers.digest import Suggestion
-from shouwen.intake.http.fields import Sent, bad_place
+from shouwen.intake.http.fields import Sent, place_of
 from shouwen.intake.store import digest as store
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
@@ -105,7 +105,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         department: Annotated[Identifier | None, Query()] = None,
     ) -> Page[DigestShown]:
         """Digests of the caller's branches, the newest first."""
-        place = _place(after)
+        place = place_of(after)
         async with work.as_person(caller) as tx:
             found = await store.digests_page(tx, branch=branch, department=department, after=place, limit=limit + 1)
         following = str(found[limit - 1].id) if len(found) > limit else None
@@ -114,7 +114,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
     @router.get("/suggestions/digests/{digest_id}", tags=["casework"])
     async def show_digest(digest_id: UUID, caller: Caller, limit: Limit, after: After) -> DigestPage:
         """One digest with its suggestions."""
-        place = _place(after)
+        place = place_of(after)
         async with work.as_person(caller) as tx:
             digest, found = await handlers.show_digest(
                 tx, digest_id, after=place, limit=limit + 1, protection=protection
@@ -125,10 +125,3 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
             items=[SuggestionShown.of(each) for each in found[:limit]],
             next=following,
         )
-
-
-def _place(after: str | None) -> UUID | None:
-    try:
-        return None if after is None else UUID(after)
-    except ValueError:
-        raise bad_place() from None

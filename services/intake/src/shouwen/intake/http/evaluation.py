@@ -12,7 +12,7 @@ from shouwen.contracts.casework import EvaluationDecision
 from shouwen.intake.domain.evaluation import Level
 from shouwen.intake.handlers import evaluation as handlers
 from shouwen.intake.handlers.evaluation import EvaluationShown
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.unit_of_work import UnitOfWork
@@ -93,7 +93,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         number: Number, body: EvaluationSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Have a request outside the contract evaluated before anything is promised (000 §17)."""
-        once = once_of(protection, key, f"evaluation {number}", body) if key else None
+        once = optional_once(protection, key, f"evaluation {number}", body)
         async with work.as_person(caller) as tx:
             case = await handlers.request_evaluation(
                 tx,
@@ -115,7 +115,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         key: OptionalKey = None,
     ) -> WorkedAnswer:
         """Decide as general manager or department head, but not on one's own request."""
-        once = once_of(protection, key, f"decide {number} {evaluation_id}", body) if key else None
+        once = optional_once(protection, key, f"decide {number} {evaluation_id}", body)
         async with work.as_person(caller) as tx:
             case = await handlers.decide_evaluation(
                 tx,

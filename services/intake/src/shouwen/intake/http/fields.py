@@ -68,7 +68,11 @@ Number = Annotated[
 ]
 
 
-REFUSED: dict[int | str, dict[str, Any]] = {409: {"description": "What lies with the case does not allow it"}}
+REFUSED: dict[int | str, dict[str, Any]] = {
+    409: {
+        "description": "The case's state, or what lies with the case, does not allow it",
+    }
+}
 """What a route of a command adds to the shared responses."""
 
 
@@ -106,7 +110,13 @@ class WorkedAnswer(CaseAnswer):
 
 
 def once_of(protection: Protection, key: str, command: str, body: BaseModel) -> Once:
+    """The request by its key, with a hash of what is asked."""
     return Once(key=key, request_hash=protection.fingerprint(f"{command}\n{body.model_dump_json()}"))
+
+
+def optional_once(protection: Protection, key: str | None, command: str, body: BaseModel) -> Once | None:
+    """The request by its key; None where the caller gave none."""
+    return once_of(protection, key, command, body) if key else None
 
 
 def place_of(after: str | None) -> UUID | None:

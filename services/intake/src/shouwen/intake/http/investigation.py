@@ -12,7 +12,7 @@ from shouwen.contracts.event import Identifier, Instant
 from shouwen.intake.domain.investigation import Stage
 from shouwen.intake.handlers import investigation as handlers
 from shouwen.intake.handlers.investigation import InvestigationShown
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.unit_of_work import UnitOfWork
@@ -174,7 +174,7 @@ def _add_inquiry(router: APIRouter, work: UnitOfWork, protection: Protection) ->
         number: Number, body: InvestigationSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Open an investigation of a complaint or report; while one is open, change who investigates (002 七(四)3)."""
-        once = once_of(protection, key, f"investigation {number}", body) if key else None
+        once = optional_once(protection, key, f"investigation {number}", body)
         async with work.as_person(caller) as tx:
             case = await handlers.appoint(
                 tx, number, investigator=body.investigator, complained_of=body.complained_of, once=once
@@ -184,7 +184,7 @@ def _add_inquiry(router: APIRouter, work: UnitOfWork, protection: Protection) ->
     @router.post("/cases/{number}/investigation/facts", tags=["casework"], responses=REFUSED)
     async def record_facts(number: Number, body: FactsSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Write down what was found out, as the investigator."""
-        once = once_of(protection, key, f"facts {number}", body) if key else None
+        once = optional_once(protection, key, f"facts {number}", body)
         words = protection.keys.encrypt(body.text)
         async with work.as_person(caller) as tx:
             case = await handlers.record_facts(tx, number, words=words, once=once)
@@ -195,7 +195,7 @@ def _add_inquiry(router: APIRouter, work: UnitOfWork, protection: Protection) ->
         number: Number, body: FindingSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Record what the investigator came to; it stands once it is approved."""
-        once = once_of(protection, key, f"finding {number}", body) if key else None
+        once = optional_once(protection, key, f"finding {number}", body)
         reasoning = protection.keys.encrypt(body.reasoning)
         async with work.as_person(caller) as tx:
             case = await handlers.find(tx, number, finding=body.finding, reasoning=reasoning, once=once)
@@ -204,7 +204,7 @@ def _add_inquiry(router: APIRouter, work: UnitOfWork, protection: Protection) ->
     @router.post("/cases/{number}/investigation/ruling", tags=["casework"], responses=REFUSED)
     async def approve_ruling(number: Number, body: RulingSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Approve the finding and rule, as a second person with a directing role whom the complaint is not about."""
-        once = once_of(protection, key, f"ruling {number}", body) if key else None
+        once = optional_once(protection, key, f"ruling {number}", body)
         ruling = protection.keys.encrypt(body.ruling)
         async with work.as_person(caller) as tx:
             case = await handlers.approve(
@@ -219,7 +219,7 @@ def _add_consequences(router: APIRouter, work: UnitOfWork, protection: Protectio
         number: Number, body: ExplanationSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Record the explanation and the help offered for what we did not cause: required before the end (000 §18)."""
-        once = once_of(protection, key, f"explanation {number}", body) if key else None
+        once = optional_once(protection, key, f"explanation {number}", body)
         explanation, help_offered = (
             protection.keys.encrypt(body.explanation),
             protection.keys.encrypt(body.help_offered),
@@ -231,7 +231,7 @@ def _add_consequences(router: APIRouter, work: UnitOfWork, protection: Protectio
     @router.post("/cases/{number}/investigation/actions", tags=["casework"], responses=REFUSED)
     async def assign_action(number: Number, body: ActionSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """After the ruling, give somebody something to put right until a day; it may be done after the case's end."""
-        once = once_of(protection, key, f"action {number}", body) if key else None
+        once = optional_once(protection, key, f"action {number}", body)
         task = protection.keys.encrypt(body.task)
         async with work.as_person(caller) as tx:
             case = await handlers.assign_action(tx, number, owner=body.owner, due_at=body.due_at, task=task, once=once)
@@ -242,7 +242,7 @@ def _add_consequences(router: APIRouter, work: UnitOfWork, protection: Protectio
         number: Number, action_id: ActionId, body: OutcomeSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Record that it was put right."""
-        once = once_of(protection, key, f"complete {number} {action_id}", body) if key else None
+        once = optional_once(protection, key, f"complete {number} {action_id}", body)
         outcome = protection.encrypt(body.outcome)
         async with work.as_person(caller) as tx:
             case = await handlers.complete_action(tx, number, action_id, outcome=outcome, once=once)

@@ -13,7 +13,7 @@ from shouwen.contracts.case import CaseState, CaseType
 from shouwen.intake.domain.progress import NotKnown, Progress, PublicAccess, TooManyAttempts, readable_code
 from shouwen.intake.handlers import progress as handlers
 from shouwen.intake.http import pages
-from shouwen.intake.http.fields import REFUSED, Line, Number, OptionalKey, Sent, once_of
+from shouwen.intake.http.fields import REFUSED, Line, Number, OptionalKey, Sent, optional_once
 from shouwen.intake.http.public import PUBLIC, address_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
@@ -99,7 +99,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, a
     @router.post("/cases/{number}/progress-code", tags=["casework"], responses=REFUSED)
     async def give_progress_code(number: Number, body: CodeSent, caller: Caller, key: OptionalKey = None) -> CodeAnswer:
         """Make the secret code with which the requester sees the progress (000 §19), and have them told."""
-        once = once_of(protection, key, f"progress-code {number}", body) if key else None
+        once = optional_once(protection, key, f"progress-code {number}", body)
         code, kept = await handlers.make_code(protection)
         async with work.as_person(caller) as tx:
             case, is_new = await handlers.give_code(

@@ -9,16 +9,16 @@ from shouwen.contracts.case import CaseType
 from shouwen.contracts.event import Identifier
 from shouwen.intake.handlers import malicious, merging, splitting
 from shouwen.intake.handlers.splitting import PartSent as Part
-from shouwen.intake.http.commands import REFUSED
 from shouwen.intake.http.fields import (
     NUMBER_FORM,
+    REFUSED,
     Line,
     Number,
     OptionalKey,
     Sent,
     Words,
     WorkedAnswer,
-    once_of,
+    optional_once,
 )
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
@@ -92,7 +92,7 @@ def _add_relatives(router: APIRouter, work: UnitOfWork, protection: Protection) 
     @router.post("/cases/{number}/merge", tags=["commands"], responses=REFUSED)
     async def merge_case(number: Number, body: MergeSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """End this case in favour of another, which goes on for both. Its history stays; it cannot be undone."""
-        once = once_of(protection, key, f"merge {number}", body) if key else None
+        once = optional_once(protection, key, f"merge {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await merging.merge_case(tx, number, into=body.into, note=note, once=once)
@@ -101,7 +101,7 @@ def _add_relatives(router: APIRouter, work: UnitOfWork, protection: Protection) 
     @router.post("/cases/{number}/link", tags=["commands"], responses=REFUSED)
     async def link_case(number: Number, body: LinkSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Note that another case is near to this one; both go on by themselves."""
-        once = once_of(protection, key, f"link {number}", body) if key else None
+        once = optional_once(protection, key, f"link {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await merging.link_case(tx, number, other=body.other, note=note, once=once)
@@ -110,7 +110,7 @@ def _add_relatives(router: APIRouter, work: UnitOfWork, protection: Protection) 
     @router.post("/cases/{number}/split", tags=["commands"], responses=REFUSED)
     async def split_case(number: Number, body: SplitSent, caller: Caller, key: OptionalKey = None) -> SplitAnswer:
         """Split the case into parts, each with its own number, department, owner and clocks. Coordinators only."""
-        once = once_of(protection, key, f"split {number}", body) if key else None
+        once = optional_once(protection, key, f"split {number}", body)
         note = protection.encrypt(body.note)
         wanted = [
             Part(
@@ -133,7 +133,7 @@ def _add_findings(router: APIRouter, work: UnitOfWork, protection: Protection) -
         number: Number, body: ProposeSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Propose that a complaint is malicious. Nothing follows before a second person has confirmed it."""
-        once = once_of(protection, key, f"propose malicious {number}", body) if key else None
+        once = optional_once(protection, key, f"propose malicious {number}", body)
         reason = protection.keys.encrypt(body.reason)
         async with work.as_person(caller) as tx:
             case = await malicious.propose_malicious(tx, number, reason=reason, once=once)
@@ -144,7 +144,7 @@ def _add_findings(router: APIRouter, work: UnitOfWork, protection: Protection) -
         number: Number, body: ConfirmSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Confirm as the second person that a complaint is malicious: its clocks end now."""
-        once = once_of(protection, key, f"confirm malicious {number}", body) if key else None
+        once = optional_once(protection, key, f"confirm malicious {number}", body)
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await malicious.confirm_malicious(tx, number, note=note, once=once)
@@ -155,7 +155,7 @@ def _add_findings(router: APIRouter, work: UnitOfWork, protection: Protection) -
         number: Number, body: RejectSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Reject the finding as the second person: the complaint goes on as it was."""
-        once = once_of(protection, key, f"reject malicious {number}", body) if key else None
+        once = optional_once(protection, key, f"reject malicious {number}", body)
         reason = protection.keys.encrypt(body.reason)
         async with work.as_person(caller) as tx:
             case = await malicious.reject_malicious(tx, number, reason=reason, once=once)

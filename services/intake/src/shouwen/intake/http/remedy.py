@@ -12,7 +12,7 @@ from shouwen.contracts.casework import Remedy
 from shouwen.contracts.event import BranchCode, Identifier, Instant
 from shouwen.intake.domain.remedy import FollowUpReason
 from shouwen.intake.handlers import remedy as handlers
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, bad_place, once_of
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, bad_place, optional_once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.http import After, Limit, Page
@@ -145,7 +145,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
     @router.post("/cases/{number}/remedies", tags=["casework"], responses=REFUSED)
     async def record_remedy(number: Number, body: RemedySent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
         """Record an apology, a compensation or a follow-up service, and when the requester is to be followed up."""
-        once = once_of(protection, key, f"remedy {number}", body) if key else None
+        once = optional_once(protection, key, f"remedy {number}", body)
         async with work.as_person(caller) as tx:
             case = await handlers.record_remedy(
                 tx,
@@ -165,7 +165,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         number: Number, follow_up_id: FollowUpId, body: FollowedUpSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Record that the requester was followed up."""
-        once = once_of(protection, key, f"follow-up {number} {follow_up_id}", body) if key else None
+        once = optional_once(protection, key, f"follow-up {number} {follow_up_id}", body)
         words = protection.encrypt(body.text)
         async with work.as_person(caller) as tx:
             case = await handlers.finish_follow_up(tx, number, follow_up_id, words=words, once=once)

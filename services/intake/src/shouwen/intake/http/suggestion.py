@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from shouwen.intake.handlers import suggestion as handlers
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.unit_of_work import UnitOfWork
@@ -53,7 +53,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         number: Number, body: DecisionSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Decide about a suggestion, with a directing role; required before the end where a reply was promised."""
-        once = once_of(protection, key, f"decision {number}", body) if key else None
+        once = optional_once(protection, key, f"decision {number}", body)
         async with work.as_person(caller) as tx:
             case = await handlers.decide_suggestion(
                 tx,

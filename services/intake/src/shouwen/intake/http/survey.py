@@ -16,7 +16,7 @@ from shouwen.intake.domain.progress import PublicAccess, TooManyAttempts
 from shouwen.intake.domain.survey import BadLink, Outcome, SurveyExpired, SurveyUsed
 from shouwen.intake.handlers import survey as handlers
 from shouwen.intake.http import pages
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, once_of
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.http.public import PUBLIC, address_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller, Principal
@@ -102,7 +102,7 @@ def _add_asking(router: APIRouter, work: UnitOfWork, protection: Protection, acc
         number: Number, body: SurveyAsked, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Send the requester of an ended case a link with which they say once how satisfied they are (001 §21)."""
-        once = once_of(protection, key, f"survey {number}", body) if key else None
+        once = optional_once(protection, key, f"survey {number}", body)
         async with work.as_person(caller) as tx:
             case = await handlers.invite(tx, number, protection=protection, access=access, once=once)
         return WorkedAnswer.of(case)
@@ -112,7 +112,7 @@ def _add_asking(router: APIRouter, work: UnitOfWork, protection: Protection, acc
         number: Number, body: OpinionSent, caller: Caller, key: OptionalKey = None
     ) -> WorkedAnswer:
         """Record what a requester said in person, by phone, letter or at a meeting, to somebody else than the owner."""
-        once = once_of(protection, key, f"opinion {number}", body) if key else None
+        once = optional_once(protection, key, f"opinion {number}", body)
         words = protection.encrypt(body.text)
         async with work.as_person(caller) as tx:
             case = await handlers.take_down(tx, number, score=body.score, words=words, once=once)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from shouwen.contracts.casework import CaseErased
 from shouwen.intake.app import erase_again
 from shouwen.intake.settings import IntakeSettings
+from shouwen.runtime.privacy import keyed_hash
 from shouwen.runtime.testing import Running
 
 Body = dict[str, Any]
@@ -93,6 +95,10 @@ async def test_a_client_is_erased_by_two_persons_and_the_history_stays(intake: R
     assert types[-1] == "case.erased.v1"
     [told] = await intake.emitted(CaseErased, subject=f"case/{before['id']}")
     assert told.data.whose == "client"
+    assert told.data.client is not None
+    assert told.data.client.identifier_hash == keyed_hash(intake.service.hash_key, identifier)
+    [fact] = await intake.fetch("SELECT details::text AS said FROM case_fact WHERE event_id = $1", told.id)
+    assert told.data.client.identifier_hash not in fact["said"], "the case does not lead to the client any more"
     for parameters in ({"client_identifier": identifier}, {"text": SECRETS[4]}):
         answer = await intake.http.get("/api/cases", params=parameters, headers=headers)
         assert number not in [each["number"] for each in answer.json()["items"]]
@@ -183,6 +189,22 @@ async def test_what_a_backup_brings_back_is_erased_again(intake: Running, ended:
     assert await erase_again(settings) >= 1
     assert (await shown(intake, number))["client"] is None
     assert (await shown(intake, later))["client"]["name"] == SECRETS[3], "a new matter is not part of the old erasure"
+
+
+@pytest.mark.req("I-18")
+async def test_whose_backup_was_restored_is_told_of_the_erasure_once_more(intake: Running, ended: Any) -> None:
+    identifier = f"9144{uuid4().int % 10**12:012}XT"
+    number = await ended(identifier)
+    asked = (await ask(intake, client_identifier=identifier)).json()
+    done = (await decide(intake, asked["id"], "confirm", "admin.two")).json()
+    settings = intake.service.settings
+    assert isinstance(settings, IntakeSettings)
+    await erase_again(settings)
+    case = await shown(intake, number)
+    first, again = await intake.emitted(CaseErased, subject=f"case/{case['id']}", count=2)
+    assert first.id != again.id
+    assert first.data == again.data
+    assert again.data.erased_at == datetime.fromisoformat(done["decided_at"]), "what came afterwards stays"
 
 
 @pytest.mark.req("I-18")

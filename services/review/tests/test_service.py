@@ -3,12 +3,14 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from shouwen.contracts.case import CaseRegistered, ClientMention
+from shouwen.contracts.casework import CaseErased
 from shouwen.contracts.client import (
     ClientBlacklisted,
     ClientDelisted,
@@ -26,6 +28,7 @@ from shouwen.runtime.testing import Running, running
 
 KEY = bytes(range(32))
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+REASON = {"reason_code": "forged_documents", "reason": "提交的社保缴费证明经核对系伪造"}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -70,8 +73,7 @@ def proposal(identifier: str, name: str = "广州诚鑫达商贸有限公司", *
         "branch": "beijing",
         "identifier": identifier,
         "name": name,
-        "reason_code": "forged_documents",
-        "reason": "提交的社保缴费证明经核对系伪造",
+        **REASON,
         **other,
     }
 
@@ -350,3 +352,91 @@ async def test_only_a_forgery_of_a_client_on_file_can_be_serious(review: Running
     other = proposal(company(), serious=True, reason_code="wage_arrears")
     refused = await post(review, "/api/list-entries", "bj.clerk", "clerk", other)
     assert refused.json()["errors"][0]["field"] == "serious"
+
+
+# --- erasure --------------------------------------------------------------------------------------------------------
+
+
+def erased(identifier: str, *, at: datetime | None = None) -> CloudEvent[CaseErased]:
+    fact = CaseErased(
+        branch="beijing",
+        case_id=uuid4(),
+        number="BJ-2026-000001",
+        whose="client",
+        erased_at=at or datetime.now(UTC),
+        client=ClientMention(identifier_hash=keyed_hash(KEY, identifier)),
+    )
+    return CloudEvent.of(fact, source="/shouwen/intake")
+
+
+async def filed_client(review: Running, identifier: str, branch: str = "beijing") -> dict[str, Any]:
+    body = {
+        "branch": branch,
+        "kind": "company",
+        "name": "广州司徒贸易有限公司",
+        "identifier": identifier,
+        "consent": True,
+    }
+    answer = await post(review, "/api/clients", "bj.clerk", "clerk", body, branches=[branch])
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+@pytest.mark.req("I-18")
+async def test_an_erased_client_is_out_of_the_files_of_all_branches_and_the_forms_stay(review: Running) -> None:
+    identifier = company()
+    filed = [await filed_client(review, identifier, branch) for branch in ("beijing", "shenzhen")]
+    other = await filed_client(review, company())
+    event = erased(identifier)
+    await review.hears(event)
+    await review.hears(event, erased(identifier))
+    for before in filed:
+        answer = await review.http.get(
+            f"/api/clients/{before['id']}", headers=review.token("x", branches=[before["branch"]])
+        )
+        after = answer.json()
+        assert (after["name"], after["identifier"]) == (None, None)
+        assert datetime.fromisoformat(after["erased_at"]) == event.data.erased_at
+        kept = ("number", "kind", "registered_by", "registered_at", "originals_seen")
+        assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+        [row] = await review.fetch("SELECT * FROM client WHERE id = $1", UUID(before["id"]))
+        assert (row["name"], row["identifier"], row["identifier_hash"]) == (None, None, None)
+    untouched = await review.http.get(f"/api/clients/{other['id']}", headers=review.token("x"))
+    assert untouched.json() == other
+
+
+@pytest.mark.req("I-18")
+async def test_who_registers_anew_after_an_erasure_is_a_new_client(review: Running) -> None:
+    identifier = company()
+    first = await filed_client(review, identifier)
+    event = erased(identifier)
+    await review.hears(event)
+    second = await filed_client(review, identifier)
+    assert second["number"] != first["number"]
+    await review.hears(erased(identifier, at=event.data.erased_at))
+    after = await review.http.get(f"/api/clients/{second['id']}", headers=review.token("x"))
+    assert after.json() == second, "an erasure that is told again reaches only what was there when it was decided"
+
+
+@pytest.mark.req("V-05")
+async def test_the_list_of_dishonest_clients_outlives_an_erasure(review: Running) -> None:
+    identifier = company()
+    client = await filed_client(review, identifier)
+    entry = await post(review, "/api/list-entries", "bj.clerk", "clerk", {"client_id": client["id"], **REASON})
+    assert entry.status_code == 201, entry.text
+    path = f"/api/list-entries/{entry.json()['id']}"
+    assert (await post(review, f"{path}/confirm", "bj.manager", "manager", {})).status_code == 200
+    await review.hears(erased(identifier))
+    answer = await post(review, "/api/screen", "bj.clerk", "clerk", {"identifier": identifier})
+    assert answer.json()["allowed"] is False
+    listed = (await review.http.get(path, headers=review.token("x"))).json()
+    assert listed["name"] == "广州司徒贸易有限公司"
+
+
+@pytest.mark.req("I-18")
+async def test_nobody_is_proposed_for_the_list_out_of_an_erased_file(review: Running) -> None:
+    identifier = company()
+    client = await filed_client(review, identifier)
+    await review.hears(erased(identifier))
+    answer = await post(review, "/api/list-entries", "bj.clerk", "clerk", {"client_id": client["id"], **REASON})
+    assert (answer.status_code, answer.json()["code"]) == (409, "erased_client")

@@ -8,12 +8,14 @@ import pytest
 
 from shouwen.contracts.case import (
     CaseAssigned,
+    CaseNoticeRequested,
     CasePlanDelivered,
     CaseRegistered,
     CaseReplied,
     CaseResolved,
     CaseType,
     CaseWithdrawn,
+    ClientMention,
 )
 from shouwen.contracts.clock import (
     ClockAtRisk,
@@ -132,6 +134,25 @@ async def test_a_complaint_to_the_labour_dispatcher_starts_its_clocks(sla: Runni
     assert set(armed) == {"first_response", "written_plan", "resolution"}
     started = await told(sla, ClockStarted, matter.subject, count=3)
     assert {each.target for each in started} == set(armed)
+
+
+@pytest.mark.req("I-18")
+async def test_what_only_another_service_can_open_is_not_kept(sla: Running) -> None:
+    matter = Matter()
+    notice = CaseNoticeRequested(
+        branch="beijing",
+        case_id=matter.id,
+        number="BJ-2026-000001",
+        requested_at=matter.now,
+        notice="reply",
+        owner="clerk.wang",
+        sealed=sla.service.seal.seal({"text": "已告知司徒静"}),
+    )
+    client = ClientMention(identifier_hash="0" * 64, sealed=sla.service.seal.seal({"name": "司徒静"}))
+    await sla.hears(matter.registered(client=client), CloudEvent.of(notice, source="/shouwen/intake"))
+    rows = await sla.fetch("SELECT data::text AS data FROM fact WHERE subject = $1", matter.subject)
+    assert len(rows) == 2
+    assert not [row["data"] for row in rows if "eyJ" in row["data"] or "0" * 64 in row["data"]]
 
 
 @pytest.mark.req("S-03")

@@ -1,11 +1,11 @@
 """Facts about the work on a case: hand-overs, investigation, evaluation, remedy, survey. Stream ``case.v1``."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from shouwen.contracts.case import CaseFact, CaseLifeEvent, Channel
+from shouwen.contracts.case import CaseFact, CaseLifeEvent, Channel, ClientMention
 from shouwen.contracts.event import Identifier, Instant, Text
 
 Finding = Literal["violation", "neglect_of_duty", "not_substantiated", "malicious", "not_caused_by_us"]
@@ -241,14 +241,20 @@ class AttachmentAdded(CaseFact):
 class CaseErased(CaseFact):
     """The words about a person were taken out of a case for good; its history stays (I-18).
 
-    Whoever keeps words of this case for the client or requester has to forget them too. Emitted by intake. Heard by
-    nobody in the suite yet.
+    Whoever keeps words of this case, or data of this client, from before ``erased_at`` has to forget them too.
+
+    Emitted by intake. Heard by notify (takes the words and addresses of its notices away), review (takes name and
+    identifier out of the client's file).
     """
 
     event_type: ClassVar[str] = "case.erased.v1"
 
     whose: Literal["client", "requester"]
     erased_at: Instant
+    client: Annotated[
+        ClientMention | None,
+        Field(description="The client who was erased, by the hash alone; null when a requester was"),
+    ] = None
 
 
 CaseEvent = (

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from shouwen.contracts.case import CaseNoticeRequested
+from shouwen.contracts.casework import CaseErased
 from shouwen.contracts.directory import BranchDescribed, DelegationDescribed, DirectoryFile, PersonDescribed
 from shouwen.contracts.event import CloudEvent
 from shouwen.contracts.message import MessageFailed, MessageSent
@@ -17,7 +18,7 @@ from shouwen.notify.domain import audience, delivery
 from shouwen.notify.domain.audience import REQUESTER, Address, CaseTold, Telling, TemplateName, Told
 from shouwen.notify.domain.delivery import Outcome, Patience
 from shouwen.notify.domain.directory import ROLE_PREFIX, Branch
-from shouwen.notify.domain.wording import LANGUAGES, Language, Template, Text
+from shouwen.notify.domain.wording import ERASED, LANGUAGES, Language, Template, Text
 from shouwen.notify.store import Claim, Delivery, Letter, Message
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
@@ -96,6 +97,8 @@ async def tell(event: CloudEvent[Told], tx: Transaction, office: Office) -> None
 async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction, office: Office) -> None:
     """Tell a requester something by e-mail; without an address, ask the person responsible to call them.
 
+    A notice that was asked for before the case's data were erased ends like one that was heard in time: without words.
+
     Raises:
         Unreadable: the notice was sealed with another key.
     """
@@ -104,6 +107,7 @@ async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction
     branch = await store.branch(tx, fact.branch, fact.owner)
     subject = f"case/{fact.case_id}"
     await store.add_matter(tx, subject, branch=fact.branch, number=fact.number)
+    erased_until = await store.hold_matter(tx, subject)
     email = sealed.get("email") if office.sends_email else None
     known = {name: value for name, value in sealed.items() if name not in {"email", "phone"}}
     if email is not None:
@@ -124,8 +128,17 @@ async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction
         values={**known, **due, "number": fact.number, "is_case": True, "notice": fact.notice},
         traceparent=telemetry.current_traceparent() or event.traceparent,
         address=office.keys.encrypt(email) if email is not None else None,
-        is_sealed=True,
+        requested_at=fact.requested_at,
     )
+    if erased_until is not None:
+        await store.erase_notices(tx, subject, until=erased_until, words=_sealed(ERASED, office.keys))
+
+
+async def erase_notices(event: CloudEvent[CaseErased], tx: Transaction, office: Office) -> None:
+    """Take words and addresses out of the notices of a case, whosever data were erased: they may name both persons."""
+    fact = event.data
+    await store.mark_erased(tx, event.subject, branch=fact.branch, number=fact.number, until=fact.erased_at)
+    await store.erase_notices(tx, event.subject, until=fact.erased_at, words=_sealed(ERASED, office.keys))
 
 
 async def describe_branch(event: CloudEvent[BranchDescribed], tx: Transaction) -> None:
@@ -203,12 +216,12 @@ async def _tell(
     traceparent: str | None,
     by_email: bool = True,
     address: bytes | None = None,
-    is_sealed: bool = False,
+    requested_at: datetime | None = None,
 ) -> None:
     """Tell each address once, in the inbox and by e-mail.
 
     ``address`` is the encrypted e-mail address of somebody whom the directory does not have: they have no inbox.
-    ``is_sealed`` keeps the words encrypted, because they may name people.
+    ``requested_at`` is when a notice was asked for; its words are kept encrypted, because they may name people.
     """
     template = office.templates[telling.template]
     link = (
@@ -229,8 +242,9 @@ async def _tell(
             recipient=each.recipient,
             reason=each.reason,
             template=telling.template,
-            texts={} if is_sealed else texts,
-            sealed_texts=_sealed(texts, office.keys) if is_sealed else None,
+            texts={} if requested_at is not None else texts,
+            requested_at=requested_at,
+            sealed_texts=_sealed(texts, office.keys) if requested_at is not None else None,
             address=address,
             link=link,
             traceparent=traceparent,

@@ -38,6 +38,8 @@ class Message:
     link: str
     traceparent: str | None
     created_at: datetime
+    requested_at: datetime | None = None
+    """When a notice to a requester was asked for, whose words rest in ``sealed_texts``."""
     sealed_texts: bytes | None = None
     address: bytes | None = None
 
@@ -177,6 +179,21 @@ async def add_matter(tx: Transaction, subject: str, *, branch: str, number: str)
     await tx.execute(QUERIES.add_matter, subject, branch, number)
 
 
+async def hold_matter(tx: Transaction, subject: str) -> datetime | None:
+    """Keep erasures of a subject waiting; until when its notices have no words, if any were erased."""
+    return cast("datetime | None", await tx.fetch_value(QUERIES.hold_matter, subject))
+
+
+async def mark_erased(tx: Transaction, subject: str, *, branch: str, number: str, until: datetime) -> None:
+    """Keep that notices asked for until then have no words, whenever they are heard."""
+    await tx.execute(QUERIES.mark_erased, subject, branch, number, until)
+
+
+async def erase_notices(tx: Transaction, subject: str, *, until: datetime, words: bytes) -> None:
+    """Put ``words`` in the place of those of notices asked for until then, and forget their addresses."""
+    await tx.execute(QUERIES.erase_notices, subject, until, words)
+
+
 async def number_of(tx: Transaction, subject: str) -> str | None:
     """What a subject is called, if it is known."""
     return cast("str | None", await tx.fetch_value(QUERIES.number_of, subject))
@@ -201,6 +218,7 @@ async def add_message(tx: Transaction, message: Message) -> bool:
         message.created_at,
         message.sealed_texts,
         message.address,
+        message.requested_at,
     )
     return added is not None
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from shouwen.contracts.case import CaseAssigned, CaseNoticeRequested, CaseRegistered, CaseReopened
 from shouwen.contracts.casework import (
+    CaseErased,
     CorrectiveActionAssigned,
     EvaluationDecided,
     HandoverAccepted,
@@ -34,6 +35,7 @@ def subscriptions(office: Office) -> Subscriptions:
     table.each(EvaluationDecided, tell)
     table.each(RequesterWrote, tell)
     table.each(CaseNoticeRequested, partial(handlers.tell_requester, office=office))
+    table.each(CaseErased, partial(handlers.erase_notices, office=office))
     table.each(ClockAtRisk, tell)
     table.each(ClockBreached, tell)
     table.each(ClockRecalculated, tell)

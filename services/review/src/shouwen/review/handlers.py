@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 from uuid import UUID, uuid5
 
 from shouwen.contracts.case import CaseRegistered
+from shouwen.contracts.casework import CaseErased
 from shouwen.contracts.client import ClientReferred, ClientRegistered, ClientScreened, Hit
 from shouwen.contracts.event import CloudEvent
 from shouwen.review import store
@@ -41,6 +42,13 @@ class AlreadyOnList(Refused):
             field="identifier",
             remedy="GET /api/list-entries shows the entry; a proposal of another branch shows when it is confirmed.",
         )
+
+
+class ErasedClient(Refused):
+    """The data of this client were erased."""
+
+    def __init__(self) -> None:
+        super().__init__(field="client_id", remedy="Give identifier and name instead.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,13 @@ async def show_client(tx: Transaction, client_id: UUID) -> FiledClient:
     return found
 
 
+async def erase_client(event: CloudEvent[CaseErased], tx: Transaction) -> None:
+    """Take an erased client out of the files of all branches; who registers anew afterwards is a new client (I-18)."""
+    client = event.data.client
+    if client is not None and client.identifier_hash is not None:
+        await store.erase_client(tx, client.identifier_hash, until=event.data.erased_at)
+
+
 # --- the list -------------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +162,7 @@ async def propose(tx: Transaction, proposal: Proposal, *, protection: Protection
 
     Raises:
         Forbidden: the caller may not propose, or not for this branch.
+        ErasedClient: nothing is known of the client any more.
         Invalid: neither a client nor identifier and name are given, or the identifier is wrong.
         AlreadyOnList: an entry for the identifier is open already.
     """
@@ -275,6 +291,8 @@ async def _proposed(
 ) -> tuple[str, str, Kind, str]:
     if proposal.client_id is not None:
         filed = await show_client(tx, proposal.client_id)
+        if filed.particulars is None:
+            raise ErasedClient
         name = protection.keys.decrypt(filed.particulars.name)
         identifier = protection.keys.decrypt(filed.particulars.identifier)
         return name, identifier, filed.client.kind, filed.client.branch

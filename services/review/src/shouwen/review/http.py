@@ -104,13 +104,14 @@ class ClientView(BaseModel):
     number: str
     branch: str
     kind: Kind
-    name: str = Field(description="A person's name is masked")
-    identifier: str = Field(description="Masked")
+    name: str | None = Field(description="A person's name is masked; null once the client was erased")
+    identifier: str | None = Field(description="Masked; null once the client was erased")
     originals_seen: list[str]
     registered_by: str
     registered_at: datetime
     listed: bool = Field(description="Whether the client is on the list of dishonest clients now")
     reason_code: str | None = Field(description="Why the client is on the list")
+    erased_at: datetime | None = Field(description="When name and identifier were taken out of the file")
 
 
 class StepView(BaseModel):
@@ -334,19 +335,20 @@ class _Views:
         self._keys = protection.keys
 
     def client(self, filed: FiledClient) -> ClientView:
-        client = filed.client
+        client, particulars = filed.client, filed.particulars
         return ClientView(
             id=client.id,
             number=client.number,
             branch=client.branch,
             kind=client.kind,
-            name=self._name(filed.particulars.name, client.kind),
-            identifier=mask_identifier(self._keys.decrypt(filed.particulars.identifier)),
+            name=None if particulars is None else self._name(particulars.name, client.kind),
+            identifier=None if particulars is None else mask_identifier(self._keys.decrypt(particulars.identifier)),
             originals_seen=list(client.originals_seen),
             registered_by=client.registered_by,
             registered_at=client.registered_at,
             listed=filed.listed_for is not None,
             reason_code=filed.listed_for,
+            erased_at=filed.erased_at,
         )
 
     def entry(self, filed: FiledEntry, steps: Sequence[Step], caller: Principal) -> EntryView:

@@ -64,12 +64,16 @@ class Particulars:
 
 @dataclass(frozen=True, slots=True)
 class FiledClient:
-    """A client on file. ``listed_for`` is the reason code if the client is on the list."""
+    """A client on file. ``listed_for`` is the reason code if the client is on the list.
+
+    ``particulars`` is None once the client was erased.
+    """
 
     seq: int
     client: Client
-    particulars: Particulars
+    particulars: Particulars | None
     listed_for: str | None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,11 @@ async def client_by_id(tx: Transaction, client_id: UUID) -> FiledClient | None:
     """A client, as far as one may see them."""
     row = await tx.fetch_one(QUERIES.client_by_id, client_id)
     return None if row is None else _client(row)
+
+
+async def erase_client(tx: Transaction, identifier_hash: str, *, until: datetime) -> None:
+    """Take a client who was registered until then out of the files of all branches."""
+    await tx.execute(QUERIES.erase_client, identifier_hash, until)
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
@@ -278,8 +287,9 @@ def _client(row: asyncpg.Record) -> FiledClient:
     return FiledClient(
         seq=row["seq"],
         client=Client(**values, originals_seen=tuple(row["originals_seen"])),
-        particulars=Particulars(row["name"], row["identifier"]),
+        particulars=None if row["erased_at"] is not None else Particulars(row["name"], row["identifier"]),
         listed_for=row["listed_for"],
+        erased_at=row["erased_at"],
     )
 
 

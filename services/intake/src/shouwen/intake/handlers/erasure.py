@@ -3,8 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
+from shouwen.contracts.case import ClientMention
 from shouwen.contracts.casework import CaseErased
-from shouwen.intake.domain.case import OPEN_STATES
+from shouwen.contracts.event import CloudEvent
+from shouwen.intake.domain.case import OPEN_STATES, Case
 from shouwen.intake.domain.erasure import (
     ERASED_TEXT,
     ROLE,
@@ -95,14 +97,16 @@ async def reject_erasure(tx: Transaction, erasure_id: UUID) -> Erasure:
 
 
 async def erase_again(tx: Transaction, *, protection: Protection) -> int:
-    """Carry out what was erased on data that came back with a backup; how many cases these were.
+    """Carry out what was erased on data that came back with a backup, and tell the others of every erasure once more.
 
-    Cases that were registered after an erasure are a new matter and stay.
+    Cases that were registered after an erasure are a new matter and stay. The answer is how many cases came back.
     """
     count = 0
     for done in await store.erasures_done(tx):
         held = await store.lock_cases_of(tx, done.found_by, done.person_hash)
         of_then = [each for each in held if done.decided_at is not None and each.case.registered_at <= done.decided_at]
+        for case in await store.cases_erased(tx, done):
+            _tell_erased(tx, done, case)
         await _erase(tx, done, of_then, protection)
         count += len(of_then)
     return count
@@ -160,8 +164,18 @@ async def _erase(tx: Transaction, done: Erasure, held: list[Filed], protection: 
     words = protection.keys.encrypt(ERASED_TEXT)
     for case in (each.case for each in held):
         await store.erase_case(tx, case.id, done.whose, words)
-        with telemetry.continued(case.traceparent, "erase data", case_id=str(case.id), branch=case.branch):
-            fact = CaseErased(
-                branch=case.branch, case_id=case.id, number=case.number, whose=done.whose, erased_at=tx.now
+        await facts.add_fact(tx, _tell_erased(tx, done, case), actor=person_of(tx).person)
+
+
+def _tell_erased(tx: Transaction, done: Erasure, case: Case) -> CloudEvent[CaseErased]:
+    with telemetry.continued(case.traceparent, "erase data", case_id=str(case.id), branch=case.branch):
+        return tx.emit(
+            CaseErased(
+                branch=case.branch,
+                case_id=case.id,
+                number=case.number,
+                whose=done.whose,
+                erased_at=done.decided_at or tx.now,
+                client=ClientMention(identifier_hash=done.person_hash) if done.whose == "client" else None,
             )
-            await facts.add_fact(tx, tx.emit(fact), actor=person_of(tx).person)
+        )

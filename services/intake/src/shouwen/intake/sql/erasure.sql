@@ -34,6 +34,11 @@ SELECT * FROM cases WHERE requester_phone_hash = $1 ORDER BY id FOR UPDATE;
 -- The cases of a requester with this address.
 SELECT * FROM cases WHERE requester_email_hash = $1 ORDER BY id FOR UPDATE;
 
+-- name: cases_erased
+-- The cases that the erasure of a client or requester ($1) decided at $2 took the data from: both are of one transaction.
+SELECT * FROM cases
+WHERE CASE $1::text WHEN 'client' THEN client_erased_at ELSE requester_erased_at END = $2::timestamptz ORDER BY id;
+
 -- name: erase_case
 -- Take the words about a person out of a case.
 SELECT shouwen_erase_case($1, $2, $3);

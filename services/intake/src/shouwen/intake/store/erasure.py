@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.erasure import Erasure, FoundBy, State, Whose
 from shouwen.intake.store.cases import Filed, filed
 from shouwen.runtime import queries
@@ -77,6 +78,11 @@ async def lock_cases_of(tx: Transaction, found_by: FoundBy, person_hash: str) ->
         "email": QUERIES.lock_cases_of_email,
     }[found_by]
     return [filed(row) for row in await tx.fetch(query, person_hash)]
+
+
+async def cases_erased(tx: Transaction, done: Erasure) -> list[Case]:
+    """The cases that an erasure took the data from, as far as no backup brought them back."""
+    return [filed(row).case for row in await tx.fetch(QUERIES.cases_erased, done.whose, done.decided_at)]
 
 
 async def erase_case(tx: Transaction, case_id: UUID, whose: Whose, words: bytes) -> None:

@@ -168,6 +168,10 @@ class Text:
     body: str
 
 
+ERASED: Mapping[Language, Text] = {"zh": Text("（已删除）", "（已删除）"), "en": Text("(erased)", "(erased)")}
+"""What stands where the words of a notice were."""
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A checked template."""

@@ -51,6 +51,26 @@ WHERE person.described_at IS NULL;
 -- What a subject is called.
 INSERT INTO matter (subject, branch, number) VALUES ($1, $2, $3) ON CONFLICT (subject) DO NOTHING;
 
+-- name: mark_erased
+-- Until when notices of a subject have no words any more; the latest time stands.
+INSERT INTO matter (subject, branch, number, erased_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (subject) DO UPDATE SET erased_at = greatest(matter.erased_at, excluded.erased_at);
+
+-- name: hold_matter
+-- Keep erasures of a subject waiting until this transaction ends; until when its notices have no words.
+SELECT erased_at FROM matter WHERE subject = $1 FOR SHARE;
+
+-- name: erase_notices
+-- Overwrite the words of a subject's notices that were asked for until $2, forget where they went, and give up those
+-- that wait to be sent.
+WITH erased AS (
+    UPDATE message SET sealed_texts = $3, address = NULL
+    WHERE subject = $1 AND sealed_texts IS NOT NULL AND requested_at <= $2
+    RETURNING id
+)
+UPDATE delivery SET state = 'failed', next_attempt_at = NULL, failed_at = transaction_timestamp(), error = 'erased'
+FROM erased WHERE delivery.message_id = erased.id AND delivery.state = 'pending';
+
 -- name: number_of
 -- What a subject is called.
 SELECT number FROM matter WHERE subject = $1;
@@ -59,8 +79,8 @@ SELECT number FROM matter WHERE subject = $1;
 -- A message, once per cause and recipient; nothing comes back when the recipient was told before.
 INSERT INTO message (
     id, branch, subject, cause_source, cause, cause_type, recipient, reason, template, texts, link, traceparent,
-    created_at, sealed_texts, address
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    created_at, sealed_texts, address, requested_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT DO NOTHING
 RETURNING id;
 

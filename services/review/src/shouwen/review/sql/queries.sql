@@ -33,6 +33,11 @@ LEFT JOIN list_entry AS standing
     ON standing.identifier_hash = client.identifier_hash AND standing.state IN ('listed', 'appealed')
 WHERE client.id = $1;
 
+-- name: erase_client
+-- Take a client who was registered until $2 out of the files of all branches, found by the hash of the identifier.
+UPDATE client SET name = NULL, identifier = NULL, identifier_hash = NULL, erased_at = $2
+WHERE identifier_hash = $1 AND registered_at <= $2;
+
 -- name: add_entry
 -- A proposal; nothing comes back when an entry for the identifier is open already, in whichever branch.
 INSERT INTO list_entry (

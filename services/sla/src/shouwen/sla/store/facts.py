@@ -15,7 +15,7 @@ QUERIES = queries.load("shouwen.sla", "sql/facts.sql")
 Subject = tuple[str, str]
 """Branch and subject: two publishers may use one name in different branches."""
 
-_LEFT_OUT = frozenset({"client"})
+_LEFT_OUT = frozenset({"client", "sealed"})
 """Fields of events that clocks never need: what only another service can open is not kept a second time."""
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,9 @@ import pytest
 
 from shouwen.contracts.case import CaseRegistered
 from shouwen.intake.domain.numbering import case_number
+from shouwen.intake.store import registration as store
 from shouwen.runtime.testing import Running
+from shouwen.runtime.unit_of_work import UnitOfWork
 
 Body = dict[str, Any]
 
@@ -83,3 +85,47 @@ async def test_many_who_send_one_request_at_once_get_one_case_and_use_one_number
     assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
     assert len({answer.text for answer in answers}) == 1
     assert after["n"] == before["n"] + 1
+
+
+@pytest.mark.req("I-01")
+async def test_matters_of_several_branches_filed_at_once_count_on_in_their_own_branches(
+    intake: Running, matter: Callable[..., Body]
+) -> None:
+    headers = intake.token("hq.clerk", (), ("clerk", "group_clerk"))
+    branches = ("beijing", "chengdu", "shenzhen")
+
+    async def register(branch: str) -> str:
+        sent = headers | {"Idempotency-Key": str(uuid4())}
+        answer = await intake.http.post("/api/cases", json=matter(branch=branch), headers=sent)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["number"]
+
+    first = [int((await register(branch))[-6:]) for branch in branches]
+    numbers = await asyncio.gather(*(register(branch) for _ in range(10) for branch in branches))
+    for place, (prefix, last) in enumerate(zip(("BJ", "CD", "SZ"), first, strict=True)):
+        given = numbers[place :: len(branches)]
+        assert {number[:2] for number in given} == {prefix}
+        assert sorted(int(number[-6:]) for number in given) == list(range(last + 1, last + 11))
+
+
+async def test_persons_who_see_different_branches_never_share_a_transaction(
+    intake: Running, matter: Callable[..., Body], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: list[set[frozenset[str]]] = []
+    really = store.file_at_once
+
+    async def watched(work: UnitOfWork, entries: Sequence[store.Entry]) -> list[str | None]:
+        shared.append({entry.principal.branches for entry in entries})
+        return await really(work, entries)
+
+    monkeypatch.setattr(store, "file_at_once", watched)
+
+    async def register(person: str, branch: str, sees: tuple[str, ...]) -> int:
+        headers = intake.token(person, sees) | {"Idempotency-Key": str(uuid4())}
+        return (await intake.http.post("/api/cases", json=matter(branch=branch), headers=headers)).status_code
+
+    beijing = [register("bj.clerk", "beijing", ("beijing",)) for _ in range(10)]
+    both = [register("cd.clerk", "chengdu", ("beijing", "chengdu")) for _ in range(10)]
+    assert set(await asyncio.gather(*beijing, *both)) == {201}
+    assert all(len(branches) == 1 for branches in shared)
+    assert len(shared) < 20, "none went together"

@@ -249,14 +249,14 @@ class UnitOfWork:
         """
         return self._transaction(None)
 
-    async def at_once(self, principal: Principal, query: str, *args: object) -> asyncpg.Record | None:
+    async def at_once(self, principal: Principal, query: str, *args: object) -> list[asyncpg.Record]:
         """Run one statement as a transaction of its own: nobody waits for this process while its locks are held.
 
         Its first argument is the value of ``shouwen.branches``, which it has to set before it touches a row; ``args``
         follow. It may add to the outbox itself.
 
         Returns:
-            The first row.
+            All rows.
 
         Raises:
             DatabaseUnavailable: the connection was lost. Whether the work was committed is then unknown.
@@ -264,9 +264,9 @@ class UnitOfWork:
         pool = self.pool_of(principal)
         with _DatabaseErrors():
             async with pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                row = await connection.fetchrow(query, visible_branches(principal), *args)
+                rows = await connection.fetch(query, visible_branches(principal), *args)
         self.wake_relay()
-        return row
+        return rows
 
     def event_of(self, data: E, *, time: datetime, traceparent: str | None) -> CloudEvent[E]:
         """An event of this service, for a statement that queues it itself."""

@@ -1,6 +1,8 @@
 """Entering a matter into the register."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from shouwen.intake.domain import case as life
 from shouwen.intake.domain import registration as entering
@@ -24,7 +26,8 @@ from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
 from shouwen.runtime.errors import Invalid
 from shouwen.runtime.ids import new_id
-from shouwen.runtime.unit_of_work import Transaction, UnitOfWork
+from shouwen.runtime.together import Together
+from shouwen.runtime.unit_of_work import Transaction, UnitOfWork, visible_branches
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,62 +110,81 @@ async def register_case(
     return Registered(case=case, is_new=True)
 
 
-async def register_at_once(
-    work: UnitOfWork, principal: Principal, registration: Registration, *, once: Once, protection: Protection
-) -> Registered:
-    """As ``register_case``, in transactions of its own: fast where many register in one branch.
+class Registrations:
+    """Registers as ``register_case``, in transactions of its own: fast where many register at the same time.
 
     While a number is held, the branch's next registration waits; here it waits for one statement instead of three and
-    this process. What is rare (a repeated request, a listed client) is left to ``register_case``.
+    this process. What comes meanwhile is filed together by the next one. What is rare (a repeated request, a listed
+    client) is left to ``register_case``.
     """
-    principal.require_role(*CLERKS, SYSTEM)
-    principal.require_branch(registration.branch)
-    registrar = Registrar(principal.person, is_system=principal.roles.isdisjoint(CLERKS))
-    owner = entering.first_owner(registration, registrar)
-    protected = Protected.of(registration.particulars, protection)
-    async with work.as_person(principal) as tx:
-        now = tx.now
-        ground = await store.ground(
-            tx,
-            person=principal.person,
-            key=once.key,
-            branch=registration.branch,
-            owner=owner,
-            identifier_hash=protected.client_identifier_hash,
-        )
+
+    def __init__(self, work: UnitOfWork, protection: Protection) -> None:
+        self._work = work
+        self._protection = protection
+        self._grounds = Together(self._grounds_of, group=_seen, most=MOST_TOGETHER)
+        self._numbers = Together(self._filed, group=_seen, most=MOST_TOGETHER)
+
+    async def register(self, principal: Principal, registration: Registration, *, once: Once) -> Registered:
+        """Enter a matter into the register; see ``register_case``, also for what it raises."""
+        principal.require_role(*CLERKS, SYSTEM)
+        principal.require_branch(registration.branch)
+        registrar = Registrar(principal.person, is_system=principal.roles.isdisjoint(CLERKS))
+        owner = entering.first_owner(registration, registrar)
+        protected = Protected.of(registration.particulars, self._protection)
+        asked = store.Asked(principal, once.key, registration.branch, owner, protected.client_identifier_hash)
+        now, ground = await self._grounds.do(asked)
         if not ground.is_new or ground.listed is not None:
-            return await register_case(tx, registration, once=once, protection=protection)
-    checked = entering.check(registration, now=now)
-    if ground.number_prefix is None:
-        raise _unknown_branch()
-    if registration.owner is not None and not ground.is_known_owner:
-        raise unknown_owner()
-    case, fact = entering.register(
-        checked,
-        case_id=new_id(now),
-        number=store.UNNUMBERED,
-        registrar=registrar,
-        owner=owner,
-        department=registration.department or ground.department,
-        client=protection.mention(registration.particulars),
-        traceparent=telemetry.current_traceparent(),
-    )
-    telemetry.set_attributes(case_id=str(case.id), branch=case.branch)
-    number = await store.file_at_once(
-        work,
-        principal,
-        case,
-        protected,
-        work.event_of(fact, time=now, traceparent=case.traceparent),
-        key=once.key,
-        request_hash=once.request_hash,
-        number_prefix=ground.number_prefix,
-        year=registration_year(now, ground.time_zone),
-    )
-    if number is not None:
+            return await self._register_alone(principal, registration, once)
+        checked = entering.check(registration, now=now)
+        if ground.number_prefix is None:
+            raise _unknown_branch()
+        if registration.owner is not None and not ground.is_known_owner:
+            raise unknown_owner()
+        case, fact = entering.register(
+            checked,
+            case_id=new_id(now),
+            number=store.UNNUMBERED,
+            registrar=registrar,
+            owner=owner,
+            department=registration.department or ground.department,
+            client=self._protection.mention(registration.particulars),
+            traceparent=telemetry.current_traceparent(),
+        )
+        telemetry.set_attributes(case_id=str(case.id), branch=case.branch)
+        entry = store.Entry(
+            principal=principal,
+            key=once.key,
+            request_hash=once.request_hash,
+            number_prefix=ground.number_prefix,
+            year=registration_year(now, ground.time_zone),
+            case=case,
+            protected=protected,
+            event=self._work.event_of(fact, time=now, traceparent=case.traceparent),
+        )
+        number = await self._numbers.do(entry)
+        if number is None:
+            return await self._register_alone(principal, registration, once)
         return Registered(case=replace(case, number=number), is_new=True)
-    async with work.as_person(principal) as tx:
-        return await register_case(tx, registration, once=once, protection=protection)
+
+    async def _register_alone(self, principal: Principal, registration: Registration, once: Once) -> Registered:
+        async with self._work.as_person(principal) as tx:
+            return await register_case(tx, registration, once=once, protection=self._protection)
+
+    async def _grounds_of(self, asked: Sequence[store.Asked]) -> list[tuple[datetime, store.Ground]]:
+        async with self._work.as_person(asked[0].principal) as tx:
+            return [(tx.now, ground) for ground in await store.grounds(tx, asked)]
+
+    async def _filed(self, entries: Sequence[store.Entry]) -> list[str | None]:
+        return await store.file_at_once(self._work, entries)
+
+
+MOST_TOGETHER = 50
+"""Matters that are filed by one statement."""
+
+
+def _seen(asked: store.Asked | store.Entry) -> str:
+    """Only who sees the same branches may share a transaction."""
+    return visible_branches(asked.principal)
 
 
 async def _answered(tx: Transaction, case: Case, answer: Answer) -> Case:

@@ -14,6 +14,7 @@ from shouwen.intake.domain.erasure import Whose
 from shouwen.intake.domain.registration import Particulars, Registration
 from shouwen.intake.handlers import reading, registration
 from shouwen.intake.handlers.reading import Shown
+from shouwen.intake.handlers.registration import Registered, Registrations
 from shouwen.intake.http.fields import (
     CaseAnswer,
     ClientIdentifier,
@@ -32,7 +33,7 @@ from shouwen.intake.store.facts import TimelineRow
 from shouwen.intake.store.listed import Mark
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime import telemetry
-from shouwen.runtime.auth import Caller, Principal, bearer_of
+from shouwen.runtime.auth import Caller, bearer_of
 from shouwen.runtime.http import After, DirectAnswer, Limit, Page
 from shouwen.runtime.unit_of_work import UnitOfWork
 
@@ -242,7 +243,15 @@ def _add_registration(router: APIRouter, work: UnitOfWork, protection: Protectio
     )
     async def register_case(body: CaseSent, caller: Caller, key: Key) -> Response:
         """Register a matter: it gets its number, its first responsible person, and its trace."""
-        return await _register(work, protection, body, caller, key)
+        once = once_of(protection, key, "register", body)
+        answer = body.answer and registration.Answer(protection.keys.encrypt(body.answer.text), body.answer.written)
+        async with work.as_person(caller) as tx:
+            return _registered(
+                await registration.register_case(
+                    tx, body.registration(), once=once, protection=protection, answer=answer
+                ),
+                body,
+            )
 
 
 def registration_route(router: APIRouter) -> APIRoute:
@@ -255,7 +264,11 @@ def registration_route(router: APIRouter) -> APIRoute:
 
 
 def direct_registration(work: UnitOfWork, protection: Protection) -> DirectAnswer:
-    """Registers what is right in form without FastAPI's work on the request, which costs more than the database."""
+    """Registers what is right in form without FastAPI's work on the request, which costs more than the database.
+
+    A matter that is answered at once is left to the route.
+    """
+    registrations = Registrations(work, protection)
 
     async def register(request: Request, body: bytes) -> Response | None:
         if not request.headers.get("content-type", "").startswith("application/json"):
@@ -265,24 +278,15 @@ def direct_registration(work: UnitOfWork, protection: Protection) -> DirectAnswe
             sent = CaseSent.model_validate_json(body)
         except ValidationError:
             return None
-        caller = await bearer_of(request)
-        return None if caller is None else await _register(work, protection, sent, caller, key)
+        if sent.answer is not None or (caller := await bearer_of(request)) is None:
+            return None
+        once = once_of(protection, key, "register", sent)
+        return _registered(await registrations.register(caller, sent.registration(), once=once), sent)
 
     return register
 
 
-async def _register(work: UnitOfWork, protection: Protection, body: CaseSent, caller: Principal, key: str) -> Response:
-    once = once_of(protection, key, "register", body)
-    if body.answer is None:
-        registered = await registration.register_at_once(
-            work, caller, body.registration(), once=once, protection=protection
-        )
-    else:
-        answer = registration.Answer(protection.keys.encrypt(body.answer.text), body.answer.written)
-        async with work.as_person(caller) as tx:
-            registered = await registration.register_case(
-                tx, body.registration(), once=once, protection=protection, answer=answer
-            )
+def _registered(registered: Registered, body: CaseSent) -> Response:
     # What was answered first is answered again, whatever has become of the case.
     answered = CaseAnswer.of(registered.case).model_copy(update={"state": "responded" if body.answer else "received"})
     # Written as it is: FastAPI would check the model once more.

@@ -12,20 +12,10 @@ from hypothesis import strategies as st
 
 from shouwen.contracts.case import CaseState, CaseType, Severity
 from shouwen.contracts.casework import CaseEvent
-from shouwen.intake.domain import case as life
-from shouwen.intake.domain.case import (
-    Actor,
-    AlreadyAcknowledged,
-    AlreadyOwner,
-    Case,
-    ConsentMissing,
-    Dossier,
-    MergedAway,
-    NotAnswered,
-    NotInThisState,
-    PartsOpen,
-    PartsUnanswered,
-)
+from shouwen.intake.domain import commands as life
+from shouwen.intake.domain.case import Actor, AlreadyOwner, Case, MergedAway, NotInThisState, Pause
+from shouwen.intake.domain.commands import AlreadyAcknowledged, ConsentMissing, NotAnswered
+from shouwen.intake.domain.dossier import Dossier, PartsOpen, PartsUnanswered
 from shouwen.intake.domain.life_cycle import ENDED_STATES, LIFE_CYCLE, OPEN_STATES, Command
 from shouwen.intake.domain.numbering import case_number, registration_year
 from shouwen.runtime.errors import Forbidden, Invalid, ShouwenError
@@ -167,7 +157,7 @@ def test_each_command_leads_where_the_table_says_and_is_refused_elsewhere(comman
         state=state,
         replied_at=NOON,
         merged_into_number="BJ-2026-000007" if state == "merged" else None,
-        pause=life.Pause("awaiting_requester", NOON, None) if state == "pending" else None,
+        pause=Pause("awaiting_requester", NOON, None) if state == "pending" else None,
     )
     wanted = LIFE_CYCLE[command].get(state)
     if wanted is None:

@@ -11,7 +11,8 @@ import pytest
 
 from shouwen.contracts.case import CaseLinked, CaseMerged
 from shouwen.intake.domain import merging
-from shouwen.intake.domain.case import Actor, Case, Dossier, InvestigationOpen, MergedAway, NotInThisState, NotYours
+from shouwen.intake.domain.case import Actor, Case, MergedAway, NotInThisState, NotYours
+from shouwen.intake.domain.dossier import Dossier, InvestigationOpen
 from shouwen.intake.domain.merging import OtherBranch, PartOrWhole, SameCase, SurvivorEnded
 from shouwen.intake.handlers.merging import surviving
 from shouwen.intake.store import cases

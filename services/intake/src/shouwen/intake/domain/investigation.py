@@ -18,7 +18,8 @@ from shouwen.contracts.casework import (
     InvestigationOpened,
     RulingApproved,
 )
-from shouwen.intake.domain.case import DIRECTORS, OPEN_STATES, Actor, Case
+from shouwen.intake.domain.case import DIRECTORS, Actor, Case
+from shouwen.intake.domain.life_cycle import OPEN_STATES
 from shouwen.runtime.errors import Forbidden, Invalid, Refused
 
 Stage = Literal["open", "found", "ruled"]

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from shouwen.contracts.case import CaseLinked, CaseMerged
-from shouwen.intake.domain.case import NOTHING_ELSE, Actor, Case, Dossier, InvestigationOpen, MergedAway
+from shouwen.intake.domain.case import Actor, Case, MergedAway
+from shouwen.intake.domain.dossier import NOTHING_ELSE, Dossier, InvestigationOpen
 from shouwen.runtime.errors import Invalid, Refused
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shouwen.contracts.case import CaseType, Severity
 from shouwen.contracts.casework import CaseEvent
-from shouwen.intake.domain import case as life
+from shouwen.intake.domain import commands as life
 from shouwen.intake.domain.case import Case, PauseReason, ReopenReason
 from shouwen.intake.domain.registration import refuse_service
 from shouwen.intake.handlers import delegations

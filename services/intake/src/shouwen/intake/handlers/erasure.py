@@ -6,7 +6,7 @@ from uuid import UUID
 from shouwen.contracts.case import ClientMention
 from shouwen.contracts.casework import CaseErased
 from shouwen.contracts.event import CloudEvent
-from shouwen.intake.domain.case import OPEN_STATES, Case
+from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.erasure import (
     ERASED_TEXT,
     ROLE,
@@ -18,6 +18,7 @@ from shouwen.intake.domain.erasure import (
     State,
     whose_of,
 )
+from shouwen.intake.domain.life_cycle import OPEN_STATES
 from shouwen.intake.handlers.shared import person_of
 from shouwen.intake.store import erasure as store
 from shouwen.intake.store import facts

@@ -11,7 +11,7 @@ import structlog
 
 from shouwen.contracts.case import CaseType
 from shouwen.contracts.casework import RequesterWrote
-from shouwen.intake.domain import case as life
+from shouwen.intake.domain import commands as life
 from shouwen.intake.domain import mail as letters
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.mail import Letter

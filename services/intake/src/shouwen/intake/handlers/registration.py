@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shouwen.intake.domain import case as life
+from shouwen.intake.domain import commands as life
 from shouwen.intake.domain import registration as entering
 from shouwen.intake.domain.case import CLERKS, Case
 from shouwen.intake.domain.numbering import case_number, registration_year

@@ -1,6 +1,6 @@
 """Waits that end by themselves: the answer was expected until a moment, and the moment has come."""
 
-from shouwen.intake.domain import case as life
+from shouwen.intake.domain import commands as life
 from shouwen.intake.handlers.shared import record
 from shouwen.intake.store import cases
 from shouwen.runtime.unit_of_work import Transaction

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import asyncpg
 
-from shouwen.intake.domain.case import OPEN_STATES, Case, Pause
+from shouwen.intake.domain.case import Case, Pause
+from shouwen.intake.domain.life_cycle import OPEN_STATES
 from shouwen.intake.store.protection import Protected
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction

@@ -7,8 +7,8 @@ from typing import cast
 import asyncpg
 
 from shouwen.contracts.directory import Duty
-from shouwen.intake.domain.case import OPEN_STATES
 from shouwen.intake.domain.directory import Branch, Department, Person, Stored
+from shouwen.intake.domain.life_cycle import OPEN_STATES
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction

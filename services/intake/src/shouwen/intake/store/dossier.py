@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from shouwen.intake.domain.case import OPEN_STATES, Dossier, EvaluationState
+from shouwen.intake.domain.dossier import Dossier, EvaluationState
+from shouwen.intake.domain.life_cycle import OPEN_STATES
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction
 

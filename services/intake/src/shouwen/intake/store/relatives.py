@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from shouwen.intake.domain.case import OPEN_STATES, Case
+from shouwen.intake.domain.case import Case
+from shouwen.intake.domain.life_cycle import OPEN_STATES
 from shouwen.intake.store.cases import Filed, filed
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction

@@ -1,4 +1,4 @@
-"""The jars of Kafka and Zipkin, fetched once per user and checked against `jars.lock`.
+"""The jars of Kafka, Zipkin and S3Proxy, fetched once per user and checked against `jars.lock`.
 
 jgo resolved the dependencies when the lock was written (`python -m shouwen.embedded.maven > …/jars.lock`) and downloads
 them here; a jar is renamed into the cache only after its SHA-256 is right, so a broken download is never started.
@@ -20,7 +20,7 @@ from typing import Literal
 
 from shouwen.embedded.errors import LauncherError
 
-Bundle = Literal["kafka", "zipkin"]
+Bundle = Literal["kafka", "zipkin", "s3proxy"]
 Say = Callable[[str], None]
 
 WANTED: dict[Bundle, tuple[tuple[str, bool], ...]] = {
@@ -31,6 +31,7 @@ WANTED: dict[Bundle, tuple[tuple[str, bool], ...]] = {
         ("org.apache.logging.log4j:log4j-slf4j-impl:2.25.4", False),  # without it the broker logs nothing
     ),
     "zipkin": (("io.zipkin:zipkin-server:3.6.1:exec", False),),
+    "s3proxy": (("org.gaul:s3proxy:4.1.0:jar-with-dependencies", False),),
 }
 PARALLEL_DOWNLOADS = 6
 TIMEOUT_SECONDS = 30
@@ -40,6 +41,7 @@ REMEDY: dict[Bundle, str] = {
     "or use a broker that runs already: --kafka HOST:PORT",
     "zipkin": "Check the network, name a mirror of Maven Central in SHOUWEN_MAVEN_REPOSITORY, "
     "or start without traces: --no-traces",
+    "s3proxy": "Check the network, or name a mirror of Maven Central in SHOUWEN_MAVEN_REPOSITORY",
 }
 
 

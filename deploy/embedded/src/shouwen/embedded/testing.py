@@ -18,6 +18,7 @@ import pytest
 
 from shouwen.embedded.kafka import Kafka
 from shouwen.embedded.postgres import Postgres, dsn_of
+from shouwen.embedded.s3 import S3
 from shouwen.embedded.zipkin import Zipkin
 
 
@@ -88,5 +89,17 @@ def zipkin(launcher_home: Path) -> Iterator[str]:
         server.start()
         server.wait_ready()
         yield server.url
+    finally:
+        server.process.kill()
+
+
+@pytest.fixture(scope="session")
+def s3(launcher_home: Path) -> Iterator[S3]:
+    """A real S3-compatible store on a free port, started when the first test asks for it."""
+    server = S3(launcher_home, free_port(), say=print)
+    try:
+        server.start()
+        server.wait_ready()
+        yield server
     finally:
         server.process.kill()

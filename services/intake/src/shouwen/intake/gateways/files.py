@@ -12,7 +12,7 @@ from typing import Any
 import obstore
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, from_url
 
 from shouwen.runtime.errors import FieldProblem, Refused, Transient
@@ -20,6 +20,8 @@ from shouwen.runtime.settings import BadSettings
 
 _NONCE_BYTES = 12
 _SETTING = "SHOUWEN_ATTACHMENTS_URL"
+_NO_BUCKET = "<Code>NoSuchBucket</Code>"
+"""How S3 says so; obstore has one error for this and for a missing content."""
 
 
 class ContentUnreadable(Refused):
@@ -31,6 +33,15 @@ class ContentUnreadable(Refused):
 
 class FileStoreDown(Transient):
     """The store of files does not answer at the moment."""
+
+
+class FileStoreClosed(FileStoreDown):
+    """The store of files refuses this installation's sign-in, or does not have its bucket or folder."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            remedy=f"Ask the operator to check {_SETTING} and the store's credentials; then send it again."
+        )
 
 
 class Files:
@@ -66,7 +77,7 @@ class Files:
             if isinstance(self._store, LocalStore) and self._store.prefix is not None:
                 await asyncio.to_thread(_make_durable, Path(self._store.prefix) / place)
         except (BaseError, OSError) as error:
-            raise FileStoreDown(remedy="Send the file again shortly.") from error
+            raise _refusal(error, remedy="Send the file again shortly.") from error
         return key
 
     async def get(self, place: str, key: bytes) -> bytes:
@@ -79,10 +90,10 @@ class Files:
         try:
             answer: Any = await obstore.get_async(self._store, place)
             sealed = bytes(await answer.bytes_async())
-        except FileNotFoundError:
-            raise ContentUnreadable from None
         except (BaseError, OSError) as error:
-            raise FileStoreDown(remedy="Ask again shortly.") from error
+            if _is_missing(error):
+                raise ContentUnreadable from None
+            raise _refusal(error, remedy="Ask again shortly.") from error
         try:
             return await asyncio.to_thread(_opened, key, place, sealed)
         except (InvalidTag, ValueError):
@@ -96,10 +107,19 @@ class Files:
         """
         try:
             await obstore.delete_async(self._store, place)
-        except FileNotFoundError:
-            return
         except (BaseError, OSError) as error:
-            raise FileStoreDown from error
+            if not _is_missing(error):
+                raise _refusal(error, remedy="Ask again shortly.") from error
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether the store answered that it does not have this content; a store without its bucket cannot know."""
+    return isinstance(error, FileNotFoundError) and _NO_BUCKET not in str(error)
+
+
+def _refusal(error: Exception, *, remedy: str) -> FileStoreDown:
+    closed = isinstance(error, (PermissionDeniedError, UnauthenticatedError, FileNotFoundError))
+    return FileStoreClosed() if closed else FileStoreDown(remedy=remedy)
 
 
 def _sealed(key: bytes, place: str, content: bytes) -> bytes:

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> None:
         "tickets": [
             lambda: asyncio.run(
                 tickets.measure(
-                    rounds=options.rounds, concurrency=options.concurrency, matters=options.matters, command=command
+                    rounds=options.rounds, concurrency=options.concurrency, tickets=options.tickets, command=command
                 )
             )
         ],
@@ -88,12 +88,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "sections",
         nargs="*",
-        help="startup, memory, register, latency, backlog, hop, timers, search, raw; all unless named",
+        help="startup, memory, register, tickets, latency, backlog, hop, timers, search, raw; all unless named",
     )
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (3)")
     parser.add_argument("--cold-rounds", type=int, default=1, help="starts from nothing, which download all (1)")
     parser.add_argument("--concurrency", type=int, default=16, help="registrations under way at once (16)")
     parser.add_argument("--matters", type=int, default=600, help="matters in a burst (600)")
+    parser.add_argument("--tickets", type=int, default=150, help="tickets in a burst of the other register (150)")
     parser.add_argument(
         "--rate", type=float, nargs="+", default=[5.0, 20.0], help="matters per second of the steady load (5 20)"
     )

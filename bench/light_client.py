@@ -30,14 +30,21 @@ def request(method: str, path: str, headers: dict[str, str], body: bytes, *, hos
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-async def send(port: int, requests: Sequence[bytes], *, concurrency: int, expected: int) -> Answers:
-    """Send all requests over so many connections, each as soon as the one before it was answered."""
+async def send(ports: Sequence[int], requests: Sequence[bytes], *, concurrency: int, expected: int) -> Answers:
+    """Send all requests over so many connections, each as soon as the one before it was answered.
+
+    Args:
+        ports: of the servers, which get connections in turn, as a load balancer gives them.
+        requests: what is sent.
+        concurrency: connections.
+        expected: the right status.
+    """
     each: list[float] = []
     unexpected = 0
     queue: Iterator[bytes] = iter(requests)
     begun = perf_counter()
 
-    async def connection() -> None:
+    async def connection(port: int) -> None:
         nonlocal unexpected
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
@@ -54,7 +61,7 @@ async def send(port: int, requests: Sequence[bytes], *, concurrency: int, expect
         finally:
             writer.close()
 
-    await asyncio.gather(*(connection() for _ in range(concurrency)))
+    await asyncio.gather(*(connection(ports[place % len(ports)]) for place in range(concurrency)))
     return Answers(perf_counter() - begun, each, unexpected)
 
 
@@ -77,7 +84,7 @@ def main(file: Path) -> None:
         request(asked["method"], asked["path"], {**asked["headers"], **one.get("headers", {})}, one["body"].encode())
         for one in asked["requests"]
     ]
-    answers = asyncio.run(send(asked["port"], requests, concurrency=asked["concurrency"], expected=asked["expected"]))
+    answers = asyncio.run(send(asked["ports"], requests, concurrency=asked["concurrency"], expected=asked["expected"]))
     json.dump({"seconds": answers.seconds, "each": answers.each, "unexpected": answers.unexpected}, sys.stdout)
 
 

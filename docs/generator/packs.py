@@ -39,6 +39,12 @@ def _page(example: str, prose: str) -> Iterator[str]:
     yield "A pack is data: which event starts, pauses, resumes, stops or cancels a clock, its limit, warnings,"
     yield "escalation, and the clause it is from. These ship; how to write one stands [below](#writing-a-pack)."
     yield "A limit that is the suite's own is marked *suite default*: the clause asks for promptness without a figure."
+    yield from (
+        "",
+        "A matter that had ended and is taken up again: with `resume` its clock goes on, and the time in between",
+    )
+    yield "is a pause; with `new_cycle` a second clock counts the whole limit from then; with `none` none runs. A start"
+    yield "that comes after the end of a clock always begins the next one."
     yield from ("", "| pack | source | what for | targets |", "|---|---|---|---|")
     yield from (
         f"| [`{pack.name}`](#{pack.name}) | {pack.source or '–'} | {pack.title} | {len(pack.targets)} |"
@@ -54,13 +60,19 @@ def _pack(pack: Pack) -> Iterator[str]:
     yield f"in force from {pack.effective_from}."
     for policy in dict.fromkeys(target.policy for target in pack.targets):
         yield from ("", f"### {pack.name}: {policy}", "")
-        yield from ("| target | limit | start | met by | stands still | warns | escalates | clause |", "|" + "---|" * 8)
+        columns = ("target", "limit", "start", "met by", "stands still", "when taken up again", "warns")
+        yield f"| {' | '.join((*columns, 'escalates', 'clause'))} |"
+        yield "|" + "---|" * 9
         yield from (_row(target) for target in pack.targets if target.policy == policy)
         ends = next(target for target in pack.targets if target.policy == policy)
         if ends.cancel:
             yield from ("", f"Cancelled by {_events(ends.cancel)}.")
         if ends.reopen:
             yield f"Taken up again by {_events(ends.reopen)}."
+        for each in (target for target in pack.targets if target.policy == policy and target.monthly is not None):
+            assert each.monthly is not None
+            yield f"`{each.name}` comes round: a clock for each month from that of `{each.monthly.first}` until it is"
+            yield f"cancelled, each met by what names the month it settles (`{each.monthly.month}`)."
 
 
 def _row(target: Target) -> str:
@@ -72,6 +84,7 @@ def _row(target: Target) -> str:
         _events(target.start),
         stop,
         _pauses(target),
+        _reopening(target),
         "<br>".join(_warning(each, target) for each in target.warnings) or "–",
         "<br>".join(map(_escalation, target.escalations)) or "–",
         f"{target.clause}, *suite default*" if target.basis == "suite_default" else target.clause,
@@ -87,6 +100,17 @@ def _limit(target: Target) -> str:
         return f"{_amount(target.limit, target.unit)}{rolls}"
     longest = "" if target.no_later_than is None else f", at most {_amount(*target.no_later_than)}"
     return f"the time agreed (`{target.due_field}`){longest}"
+
+
+_REOPENINGS = {
+    "resume": "`resume`: the clock goes on",
+    "new_cycle": "`new_cycle`: a clock from the reopening",
+    "none": "`none`: no clock",
+}
+
+
+def _reopening(target: Target) -> str:
+    return _REOPENINGS[target.reopen_mode] if target.reopen else "–"
 
 
 def _amount(number: int, unit: str) -> str:

@@ -60,8 +60,7 @@ def _pack(pack: Pack) -> Iterator[str]:
     yield f"in force from {pack.effective_from}."
     for policy in dict.fromkeys(target.policy for target in pack.targets):
         yield from ("", f"### {pack.name}: {policy}", "")
-        columns = ("target", "limit", "start", "met by", "stands still", "when taken up again", "warns")
-        yield f"| {' | '.join((*columns, 'escalates', 'clause'))} |"
+        yield "| target | limit | start | met by | stands still | when taken up again | warns | escalates | clause |"
         yield "|" + "---|" * 9
         yield from (_row(target) for target in pack.targets if target.policy == policy)
         ends = next(target for target in pack.targets if target.policy == policy)

@@ -7,7 +7,7 @@ replay gives the same clocks, and a fact that comes late moves them to where the
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from uuid import UUID
 
 from shouwen.contracts.clock import ClockState
@@ -33,6 +33,18 @@ class _Trigger:
     bound: list[tuple[int, Kind]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a fact means: which targets are for its sort of matter, and the places of the triggers that it meets."""
+
+    applicable: frozenset[int]
+    met: tuple[int, ...]
+
+
+_NOTHING = _Meaning(frozenset(), ())
+_KEPT_MEANINGS = 2000
+
+
 class Composition:
     """The packs of one branch, ready to evaluate: the branch's own, and the baseline where none refines it."""
 
@@ -49,6 +61,12 @@ class Composition:
         self._applies: dict[str, list[_Trigger]] = {}
         for index, target in enumerate(self.targets):
             self._bind(index, target)
+        self._tested = {
+            event: _tested([*self._triggers.get(event, ()), *self._applies.get(event, ())])
+            for event in self._triggers.keys() | self._applies.keys()
+        }
+        # Facts that agree in the few fields which conditions look at mean the same: found once for all of them.
+        self._meaning_of = lru_cache(maxsize=_KEPT_MEANINGS)(self._found_meaning)
 
     def _bind(self, index: int, target: Target) -> None:
         for kind, triggers in (
@@ -75,22 +93,24 @@ class Composition:
         """
         unique = {fact.id: fact for fact in facts}
         kinds = Kinds(unique.values())
-        applicable = self._applicable(unique.values(), kinds)
-        signals: dict[int, list[Signal]] = {index: [] for index in applicable}
-        for fact in unique.values():
-            for trigger in self._triggers.get(fact.type, ()):
-                if any(index in applicable for index, _ in trigger.bound):
-                    self._signal(trigger, kinds.versions(fact), signals)
+        told = [[(version, self._meaning(version)) for version in kinds.versions(fact)] for fact in unique.values()]
+        applicable = {index for versions in told for _, meaning in versions for index in meaning.applicable}
+        signals: dict[int, list[Signal]] = {index: [] for index in sorted(applicable)}
+        for versions in told:
+            self._signal(versions, signals)
+            fact = versions[0][0]
             if fact.type == INSTRUCTED:
                 for index, signal in self._instructed(fact):
-                    if index in applicable:
+                    if index in signals:
                         signals[index].append(signal)
         custody = Custody(unique.values(), self.timetable.zone)
         until = max((micros(fact.time) for fact in unique.values()), default=0) if now is None else micros(now)
         clocks: dict[UUID, Clock] = {}
-        for index in sorted(applicable):
+        for index, heard in signals.items():
+            if not heard:
+                continue
             target, bound = self.targets[index], self.bounds[index]
-            for cycle, run in enumerate(self._runs(index, signals[index], kinds.spans(target), until), 1):
+            for cycle, run in enumerate(self._runs(index, heard, kinds.spans(target), until), 1):
                 if bound.governs(run.started_at, run.ended_at):
                     ended = _removed(run, bound.removed_at)
                     responsible = custody.at(ended.ended_at)
@@ -116,21 +136,37 @@ class Composition:
             run.started_at, run.due, run.pauses, agreed_at=run.agreed_at, extended=run.extended
         )
 
-    def _applicable(self, facts: Iterable[Fact], kinds: Kinds) -> set[int]:
-        """The targets whose policy is for this sort of matter."""
-        applicable: set[int] = set()
-        for fact in facts:
-            for trigger in self._applies.get(fact.type, ()):
-                if any(trigger.when.holds(version.data) for version in kinds.versions(fact)):
-                    applicable.update(index for index, _ in trigger.bound)
-        return applicable
+    def _meaning(self, fact: Fact) -> _Meaning:
+        tested = self._tested.get(fact.type)
+        if tested is None:
+            return _NOTHING
+        return self._meaning_of(fact.type, tuple([_comparable(fact.data.get(name)) for name in tested]))
 
-    def _signal(self, trigger: _Trigger, versions: Sequence[Fact], signals: Mapping[int, list[Signal]]) -> None:
-        """Add what a fact means to those targets that it concerns."""
+    def _found_meaning(self, event: str, values: tuple[object, ...]) -> _Meaning:
+        data = dict(zip(self._tested[event], values, strict=True))
+        return _Meaning(
+            frozenset(
+                index
+                for trigger in self._applies.get(event, ())
+                if trigger.when.holds(data)
+                for index, _ in trigger.bound
+            ),
+            tuple(place for place, trigger in enumerate(self._triggers.get(event, ())) if trigger.when.holds(data)),
+        )
+
+    def _signal(self, versions: Sequence[tuple[Fact, _Meaning]], signals: Mapping[int, list[Signal]]) -> None:
+        """Add what a fact means, in its first version that means it, to those targets that it concerns."""
+        met: dict[int, Fact] = {}
+        for version, meaning in versions:
+            for place in meaning.met:
+                met.setdefault(place, version)
+        for place in sorted(met):
+            self._add_signal(self._triggers[met[place].type][place], met[place], signals)
+
+    def _add_signal(self, trigger: _Trigger, fact: Fact, signals: Mapping[int, list[Signal]]) -> None:
         when, zone = trigger.when, self.timetable.zone
-        fact = next((version for version in versions if when.holds(version.data)), None)
-        at = None if fact is None else instant_of(fact, when.at, zone)
-        if fact is None or at is None:
+        at = instant_of(fact, when.at, zone)
+        if at is None:
             return
         reason = when.reason or str(fact.data.get("reason") or "")
         until = None if when.until is None else instant_of(fact, when.until, zone)
@@ -162,6 +198,16 @@ class Composition:
             )
             if meant and (kind is not Kind.PAUSE or reason in target.pausable):
                 yield index, Signal(at, kind, fact.id, reason, _text(fact.data.get("by")), until=until, data=fact.data)
+
+
+def _tested(conditions: Iterable[_Trigger]) -> list[str]:
+    """The fields of an event which conditions look at."""
+    return sorted({name for condition in conditions for name, _ in condition.when.tests})
+
+
+def _comparable(value: object) -> object:
+    """A field's value as conditions see it: no condition can tell lists and objects from one another."""
+    return value if value is None or isinstance(value, (str, int, float)) else ...
 
 
 def _add(triggers: dict[str, list[_Trigger]], when: When, index: int, kind: Kind) -> None:

@@ -177,7 +177,13 @@ class Handling:
 
     @contextmanager
     def _spans(self, pairs: Sequence[tuple[Record, CloudEvent[Event]]]) -> Generator[list[CloudEvent[Event]]]:
-        """The events with the contexts of their own spans, which a batch handler passes on to what it emits."""
+        """The events with the contexts of their own spans, which a batch handler passes on to what it emits.
+
+        Without recording they keep the contexts that they came with.
+        """
+        if not telemetry.is_recording():
+            yield [event for _, event in pairs]
+            return
         spans = [self._start_span(record, event) for record, event in pairs]
         try:
             yield [

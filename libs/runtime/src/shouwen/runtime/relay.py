@@ -15,7 +15,6 @@ A record that the brokers refuse for its size would block its shard for ever; it
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,7 +39,7 @@ from shouwen.runtime.failpoint import failpoint
 from shouwen.runtime.kafka import KafkaCluster, quiet_client_logs
 from shouwen.runtime.outbox import QUERIES, SHARDS, Outgoing
 from shouwen.runtime.settings import ServiceSettings
-from shouwen.runtime.unit_of_work import UnitOfWork, is_passing
+from shouwen.runtime.unit_of_work import UnitOfWork, is_passing, read_json
 
 CHANNEL = "shouwen_outbox"
 """PostgreSQL notifications that wake the relays of other replicas."""
@@ -184,7 +183,7 @@ class Relay:
             server_settings={"application_name": f"/shouwen/{self._service} relay"},
         )
         try:
-            await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+            await read_json(connection)
             await connection.add_listener(CHANNEL, self._notified)
             locks = _ShardLocks(connection)
             await locks.announce()
@@ -310,8 +309,9 @@ class Relay:
 
     @staticmethod
     def _start_span(outgoing: Outgoing) -> Span:
-        if outgoing.traceparent is None:
-            # Nothing to continue: a trace of the sending alone would tell nobody anything.
+        if outgoing.traceparent is None or not telemetry.is_recording():
+            # Nothing to continue: a trace of the sending alone would tell nobody anything. Nor is anything recorded
+            # without an exporter; the record then carries the context as it is stored.
             return INVALID_SPAN
         return telemetry.start_sending(
             outgoing.stream,

@@ -5,7 +5,6 @@ through); the event path runs as the *worker* role, which may write any branch a
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from pydantic_core import from_json, to_json
 
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.runtime import outbox, telemetry
@@ -298,7 +298,7 @@ class UnitOfWork:
             command_timeout=self._command_timeout,
             timeout=10,
             max_inactive_connection_lifetime=300,
-            init=_prepare_connection,
+            init=read_json,
             reset=_keep_session,
             server_settings={"application_name": self._source},
         )
@@ -375,8 +375,13 @@ def _what(error: BaseException) -> str:
     return f"The database does not answer at the moment ({cause})."
 
 
-async def _prepare_connection(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+async def read_json(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Let a connection take and give ``jsonb`` as Python objects; UUIDs and times among them become their texts."""
+    await connection.set_type_codec("jsonb", encoder=_json, decoder=from_json, schema="pg_catalog")
+
+
+def _json(value: object) -> str:
+    return to_json(value).decode()
 
 
 async def _keep_session(_connection: object) -> None:

@@ -1,9 +1,10 @@
 """What was heard about each subject."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from pydantic_core import to_json
 
 from shouwen.contracts.event import CloudEvent, Event
 from shouwen.runtime import queries, telemetry
@@ -69,7 +70,7 @@ async def add_facts(tx: Transaction, heard: Sequence[HeardFact]) -> None:
         [each.event_id for each in heard],
         [each.fact.type for each in heard],
         [each.fact.time for each in heard],
-        [json.dumps(each.fact.data) for each in heard],
+        [to_json(each.fact.data).decode() for each in heard],
         [each.fact.traceparent for each in heard],
     )
 

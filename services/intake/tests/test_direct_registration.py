@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -11,9 +12,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shouwen.contracts.case import CaseRegistered
+from shouwen.intake.app import create
 from shouwen.intake.domain.numbering import case_number
+from shouwen.intake.settings import IntakeSettings
 from shouwen.intake.store import registration as store
-from shouwen.runtime.testing import Running
+from shouwen.runtime.testing import Infrastructure, Running, grounds
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 Body = dict[str, Any]
@@ -129,3 +132,31 @@ async def test_persons_who_see_different_branches_never_share_a_transaction(
     assert set(await asyncio.gather(*beijing, *both)) == {201}
     assert all(len(branches) == 1 for branches in shared)
     assert len(shared) < 20, "none went together"
+
+
+@pytest.mark.req("I-01")
+async def test_two_replicas_that_get_the_same_requests_in_opposite_order_file_each_once_and_count_without_a_gap(
+    infrastructure: Infrastructure, directory_file: Path, matter: Callable[..., Body]
+) -> None:
+    branches = ("beijing", "chengdu", "shenzhen")
+    async with (
+        grounds(infrastructure, "intake") as ground,
+        ground.running(create, IntakeSettings, directory_file=directory_file) as one,
+        ground.running(create, IntakeSettings, directory_file=directory_file) as two,
+    ):
+        headers = one.token("hq.clerk", (), ("clerk", "group_clerk"))
+        requests = [(str(uuid4()), matter(branch=branch)) for _ in range(10) for branch in branches]
+
+        async def send(replica: Running, key: str, body: Body) -> tuple[int, str]:
+            answer = await replica.http.post("/api/cases", json=body, headers=headers | {"Idempotency-Key": key})
+            return answer.status_code, answer.json()["number"]
+
+        answers = await asyncio.gather(
+            *(send(one, *request) for request in requests), *(send(two, *request) for request in reversed(requests))
+        )
+        assert sorted(status for status, _ in answers) == [200] * 30 + [201] * 30
+        first, second = answers[:30], answers[:29:-1]
+        assert [number for _, number in first] == [number for _, number in second]
+        for prefix in ("BJ", "CD", "SZ"):
+            counted = sorted(int(number[-6:]) for _, number in first if number.startswith(prefix))
+            assert counted == list(range(1, 11))

@@ -80,6 +80,22 @@ def test_what_happens_later_continues_the_stored_trace_and_links_to_the_present_
     assert attributes_of(span) == {"shouwen.case.id": "C-1", "shouwen.branch": "beijing"}
 
 
+@pytest.mark.parametrize("caller", [None, STORED, UNSAMPLED])
+def test_a_request_has_a_trace_of_its_own_or_the_callers_though_nothing_is_recorded(
+    caller: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telemetry, "_state", telemetry._State())  # pyright: ignore[reportPrivateUsage]
+    with telemetry.entered(telemetry.start_serving("POST", traceparent=caller, scheme="http")):
+        served = telemetry.current_traceparent()
+    assert served is not None
+    assert served != caller
+    if caller is not None:
+        assert telemetry.trace_id_of(served) == telemetry.trace_id_of(caller)
+        assert served[-2:] == caller[-2:]
+    with telemetry.entered(telemetry.start_serving("POST", traceparent=caller, scheme="http")):
+        assert telemetry.current_traceparent() != served
+
+
 def test_without_a_stored_trace_the_span_stays_in_the_present_one(spans: InMemorySpanExporter):
     with telemetry.spanned("request") as request, telemetry.continued(None, "reply case"):
         pass

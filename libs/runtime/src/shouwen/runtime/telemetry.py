@@ -12,7 +12,7 @@ Where spans go, by the standard variables:
 - ``OTEL_METRICS_EXPORTER``: ``otlp`` or ``none``; when unset as above. ``/metrics`` is served in any case.
 - ``OTEL_TRACES_SAMPLER`` decides at the root; others follow the root's decision.
 
-With ``none`` the contexts still travel and every case has a trace id; only no spans are recorded.
+With ``none`` the contexts still travel and every case has a trace id; only no spans are recorded, and no sampler is asked.
 """
 
 import os
@@ -386,7 +386,12 @@ def fail_as(span: Span, kind: str) -> None:
 
 
 def start_serving(method: str, *, traceparent: str | None, scheme: str) -> Span:
-    """Start the span of one HTTP request under the caller's context; the route is named when it is known."""
+    """Start the span of one HTTP request under the caller's context; the route is named when it is known.
+
+    Without recording it is its context alone, so that what the request begins still has a trace id.
+    """
+    if not _state.records and (context := _span_context(child_traceparent(traceparent))) is not None:
+        return NonRecordingSpan(context)
     return _state.tracer.start_span(
         method,
         context=_under(_span_context(traceparent)),

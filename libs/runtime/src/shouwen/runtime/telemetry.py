@@ -12,7 +12,8 @@ Where spans go, by the standard variables:
 - ``OTEL_METRICS_EXPORTER``: ``otlp`` or ``none``; when unset as above. ``/metrics`` is served in any case.
 - ``OTEL_TRACES_SAMPLER`` decides at the root; others follow the root's decision.
 
-With ``none`` the contexts still travel and every case has a trace id; only no spans are recorded, and no sampler is asked.
+With ``none`` the contexts still travel and every case has a trace id; only no spans are recorded, and no sampler is
+asked.
 """
 
 import os

@@ -61,6 +61,18 @@ def recipients(fact: Any, branch: Branch = BEIJING) -> list[str]:
     return [address.recipient for address in telling(fact, branch).addresses]
 
 
+@pytest.mark.req("I-09")
+def test_who_stands_in_for_a_delegate_that_is_away_is_told_too_and_each_person_once() -> None:
+    delegates = {"bj.clerk": ("bj.li",), "bj.li": ("bj.zhao",), "bj.zhao": ("bj.clerk",)}
+    away = Branch("beijing", "Asia/Shanghai", BEIJING.persons, delegates)
+    told = telling(ClockAtRisk.model_validate(clock(fired_for=NOON, late_seconds=0.0)), away).addresses
+    assert [(each.recipient, each.reason) for each in told] == [
+        ("bj.clerk", "owner"),
+        ("bj.li", "delegate"),
+        ("bj.zhao", "delegate"),
+    ]
+
+
 def registered(owner: str) -> CaseRegistered:
     return CaseRegistered.model_validate(
         {

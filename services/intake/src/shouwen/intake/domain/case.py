@@ -109,8 +109,11 @@ class Case:
 
     @property
     def delegate(self) -> str | None:
-        """Who stands in for the owner at present (003 §10(二)); the owner stays responsible."""
-        return self.delegates[-1] if self.delegates else None
+        """Whom the owner named to stand in at present (003 §10(二)).
+
+        The owner stays responsible and the delegate answers beside them, also while somebody does the delegate's work.
+        """
+        return self.delegates[0] if self.delegates else None
 
     @property
     def is_open(self) -> bool:

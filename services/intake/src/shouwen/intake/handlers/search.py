@@ -1,12 +1,13 @@
 """Searching the register, and keeping it searchable."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from shouwen.intake.domain.search import Search, holds
 from shouwen.intake.handlers.reading import Shown, masked
+from shouwen.intake.store import delegations
 from shouwen.intake.store import search as store
 from shouwen.intake.store.protection import Protection
 from shouwen.intake.store.search import Hit, Place, Statement
@@ -55,7 +56,15 @@ async def find_cases(
     frequency: Frequency,
 ) -> Found:
     """The cases that a search finds among those the caller may see; personal data are masked to everyone."""
-    place = after or Place()
+    found = await _find(tx, search, after or Place(), limit, protection, frequency)
+    owners = {each.case.owner for each in found.items}
+    named = await delegations.delegates_named(tx, owners, at=tx.now) if owners else {}
+    return replace(found, items=[_with_delegate(each, named) for each in found.items])
+
+
+async def _find(
+    tx: Transaction, search: Search, place: Place, limit: int, protection: Protection, frequency: Frequency
+) -> Found:
     if not search.terms:
         hits = await store.find(tx, store.statement(search, place, limit + 1))
         following = _behind(search, hits[limit - 1]) if len(hits) > limit else None
@@ -172,6 +181,11 @@ def _behind(search: Search, hit: Hit) -> Place:
 
 def _shown(hit: Hit, protection: Protection) -> Shown:
     return replace(masked(hit.filed, protection), next_due_at=hit.next_due_at)
+
+
+def _with_delegate(shown: Shown, named: Mapping[str, str]) -> Shown:
+    delegate = named.get(shown.case.owner)
+    return shown if delegate is None else replace(shown, case=replace(shown.case, delegates=(delegate,)))
 
 
 def _texts(shown: Shown) -> tuple[str, str]:

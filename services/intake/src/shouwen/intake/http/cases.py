@@ -152,6 +152,7 @@ class CaseListed(CaseAnswer, Course):
     registered_at: datetime
     registrar: str
     owner: str
+    delegate: str | None = Field(description="Whom the owner named to stand in at present; the owner stays responsible")
     department: str | None
     promised_at: datetime | None
     replied_at: datetime | None
@@ -173,7 +174,6 @@ class CaseShown(CaseListed, Around):
     """A case. Each answer with unmasked personal data is recorded as a look."""
 
     description: str
-    delegate: str | None = Field(description="Who stands in for the owner at present; the owner stays responsible")
     marks: list[MarkShown]
     notes: list[NoteShown]
 
@@ -185,7 +185,6 @@ class CaseShown(CaseListed, Around):
                 **_case_fields(shown),
                 **around_fields(shown.around),
                 "description": shown.particulars.description,
-                "delegate": shown.case.delegate,
                 "marks": [
                     MarkShown(
                         mark=each.mark,
@@ -349,6 +348,7 @@ def _case_fields(shown: Shown) -> dict[str, Any]:
         "registered_at": case.registered_at,
         "registrar": case.registrar,
         "owner": case.owner,
+        "delegate": case.delegate,
         "department": case.department,
         "promised_at": case.promised_at,
         "replied_at": case.replied_at,

@@ -79,3 +79,8 @@ WITH RECURSIVE stand_in AS (
     WHERE stand_in.step < 20
 )
 SELECT delegate FROM stand_in ORDER BY step;
+
+-- name: delegates_named
+-- Whom each of several persons named to stand in at a moment; a person has one delegate at a time.
+SELECT principal, delegate FROM delegation
+WHERE principal = ANY ($1::text[]) AND cancelled_at IS NULL AND starts_at <= $2 AND ends_at > $2;

@@ -1,6 +1,6 @@
 """Absences, and who stands in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -123,8 +123,14 @@ async def delegations_of(tx: Transaction, persons: Sequence[str], *, at: datetim
 
 
 async def delegates_of(tx: Transaction, person: str, *, at: datetime) -> tuple[str, ...]:
-    """Who stands in for a person at a moment: their delegate, that one's delegate, and so on; the last one does."""
+    """Who stands in for a person at a moment: their delegate, that one's delegate, and so on."""
     return tuple(row["delegate"] for row in await tx.fetch(QUERIES.delegates_of, person, at))
+
+
+async def delegates_named(tx: Transaction, persons: Collection[str], *, at: datetime) -> Mapping[str, str]:
+    """Whom each of these persons named to stand in at a moment, if anybody."""
+    rows = await tx.fetch(QUERIES.delegates_named, list(persons), at)
+    return {row["principal"]: row["delegate"] for row in rows}
 
 
 def _delegation(row: asyncpg.Record) -> Delegation:

@@ -159,7 +159,7 @@ def _with_delegates(addresses: Iterable[Address], branch: Branch) -> Iterator[Ad
     # New work and reminders go to the delegate (003 §10(二)); the principal finds them when they are back.
     for each in addresses:
         yield each
-        yield from (Address(delegate, "delegate") for delegate in branch.delegates.get(each.recipient, ()))
+        yield from (Address(delegate, "delegate") for delegate in branch.standing_in_for(each.recipient))
 
 
 def _role(role: str, branch: Branch) -> list[Address]:

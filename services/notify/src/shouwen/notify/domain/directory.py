@@ -34,6 +34,13 @@ class Branch:
         """The active persons who hold the role, in a fixed order."""
         return tuple(sorted(each.person for each in self.persons if each.active and role in each.roles))
 
+    def standing_in_for(self, person: str) -> tuple[str, ...]:
+        """The person's delegates, the delegates of those who are away themselves, and so on; each once."""
+        found = [person]
+        for each in found:
+            found += [delegate for delegate in self.delegates.get(each, ()) if delegate not in found]
+        return tuple(found[1:])
+
     def has_address(self, person: str) -> bool:
         """Whether an e-mail can be sent to the person."""
         return any(each.person == person and each.active and each.reachable for each in self.persons)

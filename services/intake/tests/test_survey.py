@@ -2,10 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -218,27 +218,77 @@ async def test_a_wrong_answer_is_refused_with_its_field_and_can_be_sent_again(
     assert (await public.post(path, json={"score": 3})).status_code == 200
 
 
-@pytest.mark.req("I-15")
-async def test_who_left_an_address_is_asked_by_itself_where_the_operator_wants_it(
-    infrastructure: Infrastructure, directory_file: Path, matter: Callable[..., Body]
-) -> None:
-    person = {"name": "赵小兰", "email": "zhao.xiaolan@example.com", "relation": "other"}
+@pytest.fixture(scope="module")
+async def asking(infrastructure: Infrastructure, directory_file: Path) -> AsyncIterator[Running]:
+    """An intake that asks by itself."""
     async with running(
         create, IntakeSettings, infrastructure, directory_file=directory_file, survey_after_end=True
     ) as one:
-        headers = one.token("bj.clerk")
-        for requester, surveys in ((person, 1), ({"relation": "other"}, 0)):
-            answer = await one.http.post(
-                "/api/cases",
-                json=matter(requester=requester, answer={"text": "已处理。"}),
-                headers=headers | {"Idempotency-Key": str(uuid4())},
-            )
-            path = f"/api/cases/{answer.json()['number']}"
-            key = {"Idempotency-Key": str(uuid4())}
-            for _ in range(2):
-                resolved = await one.http.post(f"{path}/resolve", json={}, headers=headers | key)
-                assert resolved.status_code == 200
-            assert len((await one.http.get(f"{path}/surveys", headers=headers)).json()) == surveys
+        yield one
+
+
+PERSON: Body = {"name": "赵小兰", "email": "zhao.xiaolan@example.com", "relation": "other"}
+
+
+async def do(one: Running, path: str, body: Body, *, role: str = "clerk") -> Body:
+    """The answer to a request of bj.clerk that is carried out, however often it is sent."""
+    headers = one.token("bj.clerk", roles=[role]) | {"Idempotency-Key": str(uuid4())}
+    answers = [await one.http.post(path, json=body, headers=headers) for _ in range(2)]
+    assert {answer.status_code for answer in answers} <= {200, 201}, answers[0].text
+    return answers[0].json()
+
+
+async def asked(one: Running, number: str) -> int:
+    """How often the requester of a case was asked."""
+    return len((await one.http.get(f"/api/cases/{number}/surveys", headers=one.token("bj.clerk"))).json())
+
+
+@pytest.mark.req("I-15")
+@pytest.mark.parametrize("kind", ["inquiry", "suggestion", "complaint", "report", "service_request"])
+async def test_who_left_an_address_is_asked_by_itself_once_at_the_end_of_every_kind_of_matter(
+    asking: Running, matter: Callable[..., Body], kind: str
+) -> None:
+    answer = {} if kind == "suggestion" else {"answer": {"text": "已处理。"}}
+    for requester, surveys in ((PERSON, 1), ({"relation": "other"}, 0)):
+        case = await do(asking, "/api/cases", matter(type=kind, requester=requester, **answer))
+        path = f"/api/cases/{case['number']}"
+        if kind == "suggestion":
+            await do(asking, f"{path}/decision", {"adopted": True, "reason": "下季度起实行。"}, role="manager")
+        assert await asked(asking, case["number"]) == 0
+        await do(asking, f"{path}/resolve", {})
+        assert await asked(asking, case["number"]) == surveys
+        await do(asking, f"{path}/close", {})
+        assert await asked(asking, case["number"]) == surveys
+
+
+@pytest.mark.req("I-15")
+async def test_a_requester_whom_nobody_asked_when_the_matter_was_resolved_is_asked_when_it_is_closed(
+    asking: Running, matter: Callable[..., Body]
+) -> None:
+    case = await do(asking, "/api/cases", matter(requester=PERSON, answer={"text": "已处理。"}))
+    path = f"/api/cases/{case['number']}"
+    await do(asking, f"{path}/resolve", {})
+    # As if it had been resolved before the operator wanted it.
+    await asking.fetch("DELETE FROM survey WHERE case_id = $1 RETURNING id", UUID(case["id"]))
+    await do(asking, f"{path}/close", {})
+    assert await asked(asking, case["number"]) == 1
+
+
+@pytest.mark.req("I-15", "I-08")
+async def test_the_requester_of_a_split_matter_is_asked_about_the_whole_and_not_about_its_parts(
+    asking: Running, matter: Callable[..., Body]
+) -> None:
+    case = await do(asking, "/api/cases", matter(requester=PERSON))
+    path = f"/api/cases/{case['number']}"
+    parts = [{"department": "payroll", "subject": "核对", "description": "请核对。", "owner": "bj.clerk"}]
+    await do(asking, f"{path}/split", {"parts": parts}, role="coordinator")
+    part = f"{case['number']}-1"
+    await do(asking, f"/api/cases/{part}/reply", {"text": "已核对。"})
+    await do(asking, f"/api/cases/{part}/resolve", {})
+    assert await asked(asking, part) == 0
+    await do(asking, f"{path}/reply", {"text": "已处理。"}, role="coordinator")
+    await do(asking, f"{path}/resolve", {}, role="coordinator")
+    assert await asked(asking, case["number"]) == 1
 
 
 @pytest.mark.req("I-15")

@@ -42,7 +42,7 @@ class IntakeSettings(ServiceSettings):
     )
     survey_after_end: bool = Field(
         False,
-        description="Whether a requester who left an e-mail address is asked by itself when their case is resolved",
+        description="Whether a requester who left an e-mail address is asked by itself when their case ends",
     )
     public_window: timedelta = Field(
         timedelta(minutes=15),

@@ -139,6 +139,16 @@ def invite(
     return survey, fact
 
 
+def is_asked_by_itself(case: Case, latest: Survey | None) -> bool:
+    """Whether a requester whom nobody asked since the case ended is to be asked without a person's doing.
+
+    Whoever's complaint two persons found to be untrue is not asked how satisfied they are (002 七(二)).
+    """
+    if case.state not in SURVEYED or case.parent_id is not None or case.found_malicious_at is not None:
+        return False
+    return latest is None or not _is_of_this_end(case, latest)
+
+
 def take_down(
     case: Case, latest: Survey | None, *, survey_id: UUID, score: int, actor: Actor, now: datetime
 ) -> tuple[Survey, SurveyAnswered]:

@@ -10,7 +10,7 @@ from shouwen.contracts.casework import SurveyAnswered
 from shouwen.intake.domain import remedy, survey
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.progress import PublicAccess
-from shouwen.intake.domain.survey import DISSATISFIED, AlreadyInvited, BadLink, NoAddress, NotEnded, Outcome, Survey
+from shouwen.intake.domain.survey import DISSATISFIED, BadLink, NoAddress, Outcome, Survey
 from shouwen.intake.handlers.attempts import count_attempt, requester_of
 from shouwen.intake.handlers.commands import take_up_again
 from shouwen.intake.handlers.notices import request_notice
@@ -65,10 +65,13 @@ async def invite(
 
 
 async def ask_after_end(tx: Transaction, case: Case, *, protection: Protection, access: PublicAccess) -> None:
-    """Ask the requester of a case that was just resolved, where the operator wants it and there is an address."""
-    if not access.asks_after_end:
+    """Ask the requester of a case that was just resolved or closed, where the operator wants it.
+
+    Once for each end, if there is an address. Of a part the requester hears nothing: the whole is one matter to them.
+    """
+    if not access.asks_after_end or not survey.is_asked_by_itself(case, await store.latest_survey(tx, case.id)):
         return
-    with suppress(AlreadyInvited, NoAddress, NotEnded):
+    with suppress(NoAddress):
         await invite(tx, case.number, protection=protection, access=access)
 
 

@@ -113,13 +113,15 @@ class PromiseSent(Sent):
 def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection, *, access: PublicAccess) -> None:
     """The routes of this room."""
     _add_work(router, work, protection, access)
-    _add_course(router, work, protection)
+    _add_course(router, work, protection, access)
 
 
 def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection, access: PublicAccess) -> None:
     @router.post("/cases/{number}/assign", tags=["commands"], responses=REFUSED)
     async def assign_case(number: Number, body: AssignSent, caller: Caller, key: OptionalKey = None) -> WorkedAnswer:
-        """Pass the responsibility to another person of the branch at once. The requester is told whom to call."""
+        """Pass the responsibility to another person of the branch at once, with a directing role; others offer it with
+        `…/handover`. The requester is told whom to call.
+        """
         once = optional_once(protection, key, f"assign {number}", body)
         async with work.as_person(caller) as tx:
             case = await commands.assign_case(
@@ -175,7 +177,7 @@ def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection, acces
         return WorkedAnswer.of(case)
 
 
-def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
+def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection, access: PublicAccess) -> None:
     @router.post("/cases/{number}/acknowledge", tags=["commands"], responses=REFUSED)
     async def acknowledge_case(
         number: Number, body: AcknowledgeSent, caller: Caller, key: OptionalKey = None
@@ -216,6 +218,7 @@ def _add_course(router: APIRouter, work: UnitOfWork, protection: Protection) -> 
         note = protection.encrypt(body.note)
         async with work.as_person(caller) as tx:
             case = await commands.close_case(tx, number, note=note, once=once)
+            await survey.ask_after_end(tx, case, protection=protection, access=access)
         return WorkedAnswer.of(case)
 
     @router.post("/cases/{number}/reopen", tags=["commands"], responses=REFUSED)

@@ -257,8 +257,31 @@ async def test_what_nothing_can_be_made_of_waits_for_a_person(
     assert str(taken.id) in {each["id"] for each in waiting}
     got = await intake.http.get(f"/api/mail/{taken.id}/message", headers=operator)
     assert got.content == raw
-    looks = await intake.fetch("SELECT person FROM look WHERE fields = $1", [f"mail.{taken.id}"])
-    assert [each["person"] for each in looks] == ["ops"]
+    looks = await looks_at(intake, f"mail.{taken.id}")
+    assert [(each["person"], each["number"], each["branch"]) for each in looks] == [("ops", None, taken.branch)]
+
+
+async def looks_at(intake: Running, field: str, **query: str) -> list[Body]:
+    """The looks at a field, as the group's auditor finds them."""
+    auditor = intake.token("auditor", (), ("group_auditor",))
+    page = await intake.http.get("/api/looks", params={"limit": "200", **query}, headers=auditor)
+    assert page.status_code == 200, page.text
+    return [each for each in page.json()["items"] if field in each["fields"]]
+
+
+@pytest.mark.req("I-18")
+async def test_a_look_at_a_mail_is_found_by_the_number_of_the_case_that_it_became(intake: Running, post: Post) -> None:
+    taken = await mail.take_in(post, letter(X_Spam_Flag="YES").as_bytes())
+    manager = intake.token("bj.manager", roles=["manager"])
+    assert (await intake.http.get(f"/api/mail/{taken.id}/message", headers=manager)).status_code == 200
+    field = f"mail.{taken.id}"
+    assert [each["number"] for each in await looks_at(intake, field, person="bj.manager")] == [None]
+    registered = await intake.http.post(f"/api/mail/{taken.id}/register", json={"type": "complaint"}, headers=manager)
+    assert registered.status_code == 200, registered.text
+    [row] = await intake.fetch("SELECT number FROM cases WHERE id = $1::uuid", registered.json()["case_id"])
+    [look] = await looks_at(intake, field, number=row["number"])
+    assert (look["number"], look["person"], look["branch"]) == (row["number"], "bj.manager", "beijing")
+    assert await looks_at(intake, field, number="BJ-2020-000001") == []
 
 
 async def test_a_person_routes_registers_joins_or_discards_a_mail_that_waits(

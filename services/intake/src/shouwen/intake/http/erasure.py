@@ -80,13 +80,13 @@ class ErasureListed(ErasureShown):
 
 
 class LookShown(BaseModel):
-    """Somebody saw these fields of a case unmasked."""
+    """Somebody saw these fields of a case unmasked, or a mail as it came."""
 
     id: int
     time: datetime
     person: str
-    number: str
-    branch: str
+    number: str | None = Field(description="Null: a mail that belongs to no case; its id stands in fields")
+    branch: str = Field(description="Empty: a mail of no branch yet")
     fields: list[str]
     trace_id: str | None
 

@@ -45,11 +45,17 @@ SELECT shouwen_erase_case($1, $2, $3);
 
 -- name: looks_page
 -- Who looked at unmasked data, the newest first.
-SELECT look.id, look.at, look.person, look.case_id, look.branch, look.fields, look.trace_id, cases.number
-FROM look JOIN cases ON cases.id = look.case_id
+-- The look at a mail that was no case's has the mail's id in the place of the case's; what it became later is told.
+SELECT look.id, look.at, look.person, look.branch, look.fields, look.trace_id, cases.number
+FROM look
+LEFT JOIN mail ON mail.id = look.case_id
+LEFT JOIN cases ON cases.id = coalesce(mail.case_id, look.case_id)
 WHERE ($1::bigint IS NULL OR look.id < $1)
     AND ($2::text IS NULL OR look.person = $2)
-    AND ($3::text IS NULL OR cases.number = $3)
+    AND ($3::text IS NULL OR look.case_id = ANY (ARRAY(
+        SELECT id FROM cases WHERE number = $3
+        UNION ALL SELECT mail.id FROM mail JOIN cases ON cases.id = mail.case_id WHERE cases.number = $3
+    )))
     AND ($4::timestamptz IS NULL OR look.at >= $4)
     AND ($5::timestamptz IS NULL OR look.at <= $5)
 ORDER BY look.id DESC LIMIT $6;

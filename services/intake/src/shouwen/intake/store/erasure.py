@@ -18,12 +18,12 @@ QUERIES = queries.load("shouwen.intake", "sql/erasure.sql")
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Somebody saw these fields of a case unmasked."""
+    """Somebody saw these fields of a case unmasked, or a mail that is no case's."""
 
     id: int
     at: datetime
     person: str
-    number: str
+    number: str | None
     branch: str
     fields: Sequence[str]
     trace_id: str | None

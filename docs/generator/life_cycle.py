@@ -24,7 +24,7 @@ MEANINGS: dict[CaseState, str] = {
 
 COMMANDS: dict[Command, str] = {
     "acknowledge": "`POST …/acknowledge`; once in a run",
-    "assign": "`POST …/assign`; at once",
+    "assign": "`POST …/assign`, by who directs the branch's work; at once",
     "offer": "`POST …/handover`: whoever offers it stays responsible until it is accepted",
     "accept": "`POST …/handover/accept`, by the receiver in time",
     "plan": "`POST …/plan`",
@@ -35,7 +35,8 @@ COMMANDS: dict[Command, str] = {
     "reclassify": "`POST …/reclassify`",
     "split": "`POST …/split`, by the coordinator",
     "find_malicious": "`POST …/malicious` by one person, `POST …/malicious/confirm` by another; a complaint only",
-    "resolve": "`POST …/resolve`; all but a suggestion, and what was found malicious, must have been answered",
+    "resolve": "`POST …/resolve`; all but a suggestion, and what was found malicious, must have been answered; "
+    "a major complaint must have been investigated",
     "close": "`POST …/close`",
     "withdraw": "`POST …/withdraw`; its open parts go with it",
     "merge": "`POST …/merge`; never again to be left",

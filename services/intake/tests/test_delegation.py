@@ -290,10 +290,11 @@ async def test_a_delegate_is_told_works_on_the_cases_and_is_shown_beside_the_own
     new = await case_of("a.wang")
     assert (await office.http.get(f"/api/cases/{new}", headers=office.token("a.wang"))).json()["delegate"] == "a.li"
 
-    # Falling ill, the delegate hands the work on to the next.
+    # Falling ill, the delegate hands the work on to the next; whom the owner named answers beside them still.
     chained = await send(office, "/api/delegations", {"delegate": "a.zhao"} | workdays(1), by="a.li")
     assert chained.status_code == 201, chained.text
-    assert (await office.http.get(f"/api/cases/{new}", headers=office.token("a.zhao"))).json()["delegate"] == "a.zhao"
+    seen = (await office.http.get(f"/api/cases/{new}", headers=office.token("a.zhao"))).json()
+    assert (seen["delegate"], seen["masked"]) == ("a.li", False)
 
     for clerk, case in (("a.li", number), ("a.zhao", new)):
         withdrawn = await send(office, f"/api/cases/{case}/withdraw", {"reason": "已解决"}, by=clerk)
@@ -336,6 +337,41 @@ async def test_an_absence_of_who_holds_open_work_is_refused_without_a_delegate(
     assert told[1].data.ends_at < told[0].data.ends_at
     again = await send(office, f"/api/absences/{absence['id']}/end")
     assert (again.status_code, fields(again)) == (409, ["state"])
+
+
+@pytest.mark.req("I-09")
+async def test_a_list_shows_the_same_delegate_as_the_case_itself(office: Running, people: Any, case_of: Any) -> None:
+    await people("k.wang", "k.li", "k.zhao")
+    numbers = [await case_of("k.wang"), await case_of("k.li"), await case_of("k.zhao")]
+    for principal, delegate in (("k.wang", "k.li"), ("k.li", "k.zhao")):
+        named = await send(office, "/api/delegations", {"principal": principal, "delegate": delegate} | workdays(1))
+        assert named.status_code == 201, named.text
+    headers = office.token("bj.manager", roles=["manager"])
+    listed = (await office.http.get("/api/cases", params={"limit": "50"}, headers=headers)).json()["items"]
+    shown = {each["number"]: each["delegate"] for each in listed}
+    assert [shown[number] for number in numbers] == ["k.li", "k.zhao", None]
+    for number in numbers:
+        alone = (await office.http.get(f"/api/cases/{number}", headers=headers)).json()
+        assert alone["delegate"] == shown[number]
+
+
+@pytest.mark.req("I-05", "I-09")
+async def test_nobody_is_offered_a_case_who_is_away_with_nobody_standing_in(
+    office: Running, people: Any, case_of: Any, fields: Fields
+) -> None:
+    await people("l.wang", "l.li", "l.zhao")
+    number = await case_of("l.zhao")
+    assert (await send(office, "/api/absences", {"person": "l.wang"} | workdays(3))).status_code == 201
+    offer = {"receiver": "l.wang", "reason": "请接手"}
+    refused = await send(office, f"/api/cases/{number}/handover", offer, by="l.zhao")
+    assert (refused.status_code, fields(refused)) == (409, ["receiver"])
+    assert refused.json()["code"] == "away_without_delegate"
+    named = await send(office, "/api/delegations", {"principal": "l.wang", "delegate": "l.li"} | workdays(3))
+    assert named.status_code == 201, named.text
+    offered = await send(office, f"/api/cases/{number}/handover", offer, by="l.zhao")
+    assert offered.status_code in {200, 201}, offered.text
+    accepted = await send(office, f"/api/cases/{number}/handover/accept", {"phone": "010 5550 0009"}, by="l.li")
+    assert (accepted.status_code, accepted.json()["owner"]) == (200, "l.wang"), accepted.text
 
 
 @pytest.mark.req("I-09")

@@ -47,6 +47,27 @@ def in_a_week() -> str:
 
 
 @pytest.mark.req("I-10")
+async def test_a_major_complaint_is_not_resolved_before_its_investigation_was_ruled_on(
+    register: Any, matter: Callable[..., Body], send: Any, fields: Callable[[httpx.Response], list[str]]
+) -> None:
+    case = (await register(matter(severity="major"))).json()
+    await send.good(case, "reply", "bj.clerk", text="已答复。")
+    refused = await send(case, "resolve", "bj.clerk")
+    assert (refused.status_code, refused.json()["code"]) == (409, "investigation_missing")
+    assert fields(refused) == ["investigation"]
+    await investigated(send, case, "not_substantiated")
+    early = await send(case, "resolve", "bj.clerk")
+    assert (early.status_code, early.json()["code"]) == (409, "investigation_open")
+    await send.good(case, "investigation/ruling", "bj.manager", finding="not_substantiated", ruling="不成立。")
+    await send.good(case, "resolve", "bj.clerk")
+    await send.good(case, "close", "bj.clerk")
+    # What was ruled on in the first run stands in the second.
+    await send.good(case, "reopen", "bj.clerk", reason="dissatisfied", note="仍不满意。")
+    await send.good(case, "reply", "bj.clerk", text="再次答复。")
+    await send.good(case, "resolve", "bj.clerk")
+
+
+@pytest.mark.req("I-10")
 async def test_a_complaint_is_investigated_found_ruled_and_put_right_in_its_own_trace(
     intake: Running, complaint: Body, send: Any
 ) -> None:

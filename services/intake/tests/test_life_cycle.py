@@ -14,8 +14,8 @@ from shouwen.contracts.case import CaseState, CaseType, Severity
 from shouwen.contracts.casework import CaseEvent
 from shouwen.intake.domain import commands as life
 from shouwen.intake.domain.case import Actor, AlreadyOwner, Case, MergedAway, NotInThisState, Pause
-from shouwen.intake.domain.commands import AlreadyAcknowledged, ConsentMissing, NotAnswered
-from shouwen.intake.domain.dossier import Dossier, PartsOpen, PartsUnanswered
+from shouwen.intake.domain.commands import AlreadyAcknowledged, ConsentMissing, MustBeOffered, NotAnswered
+from shouwen.intake.domain.dossier import Dossier, InvestigationMissing, PartsOpen, PartsUnanswered
 from shouwen.intake.domain.life_cycle import ENDED_STATES, LIFE_CYCLE, OPEN_STATES, Command
 from shouwen.intake.domain.numbering import case_number, registration_year
 from shouwen.runtime.errors import Forbidden, Invalid, ShouwenError
@@ -48,9 +48,9 @@ LATER = NOON + HOUR
 
 
 def test_a_case_is_assigned_answered_planned_and_resolved() -> None:
-    assigned, fact = life.assign(COMPLAINT, owner="bj.clerk2", department="claims", actor=OWNER, now=LATER)
+    assigned, fact = life.assign(COMPLAINT, owner="bj.clerk2", department="claims", actor=MANAGER, now=LATER)
     assert (assigned.state, assigned.owner, assigned.department) == ("assigned", "bj.clerk2", "claims")
-    assert (fact.owner, fact.assigned_by, fact.assigned_at) == ("bj.clerk2", "bj.clerk", LATER)
+    assert (fact.owner, fact.assigned_by, fact.assigned_at) == ("bj.clerk2", "bj.manager", LATER)
     planned, _ = life.deliver_plan(assigned, delivered_at=None, actor=COLLEAGUE, now=LATER)
     assert (planned.state, planned.plan_delivered_at) == ("in_progress", LATER)
     replied, _ = life.reply(planned, replied_at=None, written=True, actor=COLLEAGUE, now=LATER)
@@ -107,7 +107,38 @@ def test_only_the_owner_or_who_directs_the_branch_hands_over_resolves_or_withdra
 
 def test_a_case_cannot_be_handed_to_who_has_it() -> None:
     with pytest.raises(AlreadyOwner):
-        life.assign(COMPLAINT, owner="bj.clerk", department=None, actor=OWNER, now=LATER)
+        life.assign(COMPLAINT, owner="bj.clerk", department=None, actor=MANAGER, now=LATER)
+
+
+@pytest.mark.req("I-05")
+def test_an_owner_cannot_pass_a_case_on_before_the_receiver_accepts_unless_they_direct_the_work() -> None:
+    with pytest.raises(MustBeOffered) as refused:
+        life.assign(COMPLAINT, owner="bj.clerk2", department=None, actor=OWNER, now=LATER)
+    assert "/handover" in (refused.value.remedy or "")
+    own = replace(COMPLAINT, owner="bj.manager")
+    assert life.assign(own, owner="bj.clerk2", department=None, actor=MANAGER, now=LATER)[0].owner == "bj.clerk2"
+    delegated = replace(own, delegates=("bj.clerk",))
+    with pytest.raises(MustBeOffered):
+        life.assign(delegated, owner="bj.clerk2", department=None, actor=OWNER, now=LATER)
+
+
+@pytest.mark.req("I-10")
+def test_a_major_complaint_ends_after_an_investigation_was_ruled_on_only() -> None:
+    major = replace(COMPLAINT, severity="major", replied_at=NOON, state="responded")
+    with pytest.raises(InvestigationMissing) as missing:
+        life.resolve(major, resolved_at=None, actor=OWNER, now=LATER)
+    assert (missing.value.field, "/investigation" in (missing.value.remedy or "")) == ("investigation", True)
+    resolved, _ = life.resolve(major, resolved_at=None, actor=OWNER, now=LATER, dossier=Dossier(is_investigated=True))
+    assert life.close(resolved, actor=OWNER, now=LATER, dossier=Dossier(is_investigated=True))[0].state == "closed"
+    with pytest.raises(InvestigationMissing):
+        life.close(resolved, actor=OWNER, now=LATER)
+    for other in (
+        replace(major, severity="ordinary"),
+        replace(major, parent_id=UUID(int=2)),
+        replace(major, found_malicious_at=NOON),
+    ):
+        assert life.resolve(other, resolved_at=None, actor=OWNER, now=LATER)[0].state == "resolved"
+    assert life.withdraw(major, withdrawn_at=None, actor=OWNER, now=LATER)[0].state == "withdrawn"
 
 
 def test_what_is_recorded_lies_between_receipt_and_now() -> None:
@@ -130,7 +161,7 @@ def test_a_clients_clock_that_runs_a_little_ahead_is_forgiven() -> None:
 
 STEP: dict[Command, Callable[[Case], tuple[Case, CaseEvent]]] = {
     "acknowledge": lambda case: life.acknowledge(case, acknowledged_at=None, actor=OWNER, now=LATER),
-    "assign": lambda case: life.assign(case, owner="bj.clerk2", department=None, actor=OWNER, now=LATER),
+    "assign": lambda case: life.assign(case, owner="bj.clerk2", department=None, actor=MANAGER, now=LATER),
     "plan": lambda case: life.deliver_plan(case, delivered_at=None, actor=OWNER, now=LATER),
     "pause": lambda case: life.pause(case, reason="awaiting_requester", expected_until=None, actor=OWNER, now=LATER),
     "resume": lambda case: life.resume(case, by="bj.clerk", now=LATER),

@@ -23,6 +23,7 @@ from shouwen.contracts.case import (
     Severity,
 )
 from shouwen.intake.domain.case import (
+    DIRECTORS,
     Actor,
     AlreadyOwner,
     Case,
@@ -33,13 +34,25 @@ from shouwen.intake.domain.case import (
     severity_of,
 )
 from shouwen.intake.domain.dossier import NOTHING_ELSE, Dossier
-from shouwen.runtime.errors import Invalid, Refused
+from shouwen.runtime.errors import Forbidden, Invalid, Refused
 
 ANSWERED_BEFORE_END: frozenset[CaseType] = frozenset({"inquiry", "complaint", "report", "service_request"})
 """Kinds whose requester is answered before the case ends (001 §20, 002 七(四)); a suggestion may end unanswered."""
 
 NOBODY = "system"
 """Who did what no person did: time."""
+
+
+class MustBeOffered(Forbidden):
+    """Only who directs the branch's work passes a case on without asking the receiver."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(
+            f"Case {case.number} passes to another person when they accept it (003 §10(一)).",
+            field="roles",
+            remedy=f"Offer it: POST /api/cases/{case.number}/handover; "
+            f"or ask somebody with one of the roles {', '.join(DIRECTORS)}.",
+        )
 
 
 class AlreadyAcknowledged(Refused):
@@ -77,13 +90,17 @@ class NotAnswered(Refused):
 
 
 def assign(case: Case, *, owner: str, department: str | None, actor: Actor, now: datetime) -> tuple[Case, CaseAssigned]:
-    """Pass the responsibility on (I-05; 003 §10(一)).
+    """Pass the responsibility on at once, which is for who directs the branch's work (I-05).
+
+    Everybody else offers it, so that the receiver accepts.
 
     Raises:
-        NotInThisState, NotYours, AlreadyOwner: what stands against it.
+        NotInThisState, NotYours, MustBeOffered, AlreadyOwner: what stands against it.
     """
     state = case.after("assign")
     actor.require_say(case, "assign")
+    if not actor.directs(case.branch):
+        raise MustBeOffered(case)
     if owner == case.owner and department in {None, case.department}:
         raise AlreadyOwner(case)
     changed = replace(case, state=state, owner=owner, department=department)

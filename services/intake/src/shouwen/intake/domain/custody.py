@@ -39,7 +39,7 @@ class AlreadyOffered(Refused):
         super().__init__(
             f"Case {case.number} is offered to {offer.receiver} until {offer.answer_until.isoformat()}.",
             field="handover",
-            remedy="Wait for the answer, or assign the case if it must pass at once.",
+            remedy="Wait for the answer; if it must pass at once, somebody who directs the branch's work assigns it.",
         )
 
 

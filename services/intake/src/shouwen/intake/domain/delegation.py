@@ -178,10 +178,10 @@ class DelegateMissing(Refused):
 class AwayWithoutDelegate(Refused):
     """Who is to be responsible is away, and nobody stands in."""
 
-    def __init__(self, absence: Absence) -> None:
+    def __init__(self, absence: Absence, *, field: str) -> None:
         super().__init__(
             f"{absence.person} is away until {_said(absence.period.ends_at)}, and nobody stands in for them.",
-            field="owner",
+            field=field,
             remedy="Name somebody who is there, or have a delegate named first: POST /api/delegations.",
         )
 
@@ -365,8 +365,10 @@ def require_cover(
         raise DelegateMissing(absence.person, uncovered=uncovered, open_cases=open_cases)
 
 
-def require_reachable(person: str, standing: Standing, *, time_zone: str, now: datetime) -> None:
+def require_reachable(person: str, standing: Standing, *, field: str, time_zone: str, now: datetime) -> None:
     """Refuse to make somebody responsible who is away for more than half a working day with nobody standing in.
+
+    ``field`` is what named them in the request.
 
     Raises:
         AwayWithoutDelegate: the person is.
@@ -374,7 +376,7 @@ def require_reachable(person: str, standing: Standing, *, time_zone: str, now: d
     for absence in standing.absences:
         is_away = absence.person == person and absence.period.starts_at <= now
         if is_away and _uncovered(absence, standing.delegations, time_zone=time_zone, now=now) > HALF_A_DAY:
-            raise AwayWithoutDelegate(absence)
+            raise AwayWithoutDelegate(absence, field=field)
 
 
 def _uncovered(absence: Absence, delegations: Iterable[Delegation], *, time_zone: str, now: datetime) -> timedelta:

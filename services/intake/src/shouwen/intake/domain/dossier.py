@@ -41,6 +41,17 @@ class InvestigationOpen(Refused):
         )
 
 
+class InvestigationMissing(Refused):
+    """Nobody investigated a major complaint."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(
+            f"Case {case.number} is a major complaint, and nobody was appointed to investigate it (002 七(四)3).",
+            field="investigation",
+            remedy=f"Appoint an investigator first: POST /api/cases/{case.number}/investigation.",
+        )
+
+
 class NotExplained(Refused):
     """It was found that we did not cause it, and the client was not told so."""
 
@@ -126,6 +137,8 @@ class Dossier:
     open_parts: Sequence[str] = ()
     unanswered_parts: Sequence[str] = ()
     is_under_investigation: bool = False
+    is_investigated: bool = False
+    """Whether a ruling was approved, in this run or an earlier one."""
     is_unexplained: bool = False
     """Found not to be caused by us, without explanation and help (000 §18)."""
     is_decided: bool = False
@@ -146,6 +159,8 @@ class Dossier:
             raise PartsOpen(case, self.open_parts)
         if self.is_under_investigation:
             raise InvestigationOpen(case)
+        if _owes_investigation(case) and not self.is_investigated:
+            raise InvestigationMissing(case)
         if self.is_unexplained:
             raise NotExplained(case)
         if self.evaluation == "undecided":
@@ -167,3 +182,9 @@ class Dossier:
 
 
 NOTHING_ELSE = Dossier()
+
+
+def _owes_investigation(case: Case) -> bool:
+    # An ordinary complaint is looked into by its owner; a part is looked into with its whole; what two persons found
+    # to be untrue has their finding.
+    return case.severity == "major" and case.parent_id is None and case.found_malicious_at is None

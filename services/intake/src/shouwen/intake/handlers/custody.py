@@ -8,6 +8,7 @@ from uuid import UUID
 from shouwen.intake.domain import custody as passing_on
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.custody import Colleague, Held, Holding, Liability, Offer, OfferState, receiver_in
+from shouwen.intake.handlers.delegations import require_reachable
 from shouwen.intake.handlers.notices import request_notice
 from shouwen.intake.handlers.shared import (
     NoSuchCase,
@@ -76,6 +77,8 @@ async def offer_case(
         last = (await custody.offers(tx, case.id))[-1]
         return case, _shown(last, tx.now, protection)
     receiver = await _receiver(tx, case.branch, offering, protection)
+    field = "receiver" if offering.receiver else "department"
+    await require_reachable(tx, receiver.person, case.branch, field=field)
     made, fact = passing_on.offer(
         case,
         offer_id=new_id(tx.now),

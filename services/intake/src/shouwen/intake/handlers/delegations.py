@@ -124,8 +124,8 @@ async def leave(tx: Transaction, persons: Sequence[str]) -> None:
         await _tell(tx, rules.broken_off(delegation, now=tx.now))
 
 
-async def require_reachable(tx: Transaction, person: str, branch: str) -> None:
-    """Refuse to make somebody of a branch responsible who is away with nobody standing in.
+async def require_reachable(tx: Transaction, person: str, branch: str, *, field: str = "owner") -> None:
+    """Refuse to make somebody of a branch responsible, or to ask them, who is away with nobody standing in.
 
     Raises:
         AwayWithoutDelegate: the person is, for more than half a working day.
@@ -134,7 +134,7 @@ async def require_reachable(tx: Transaction, person: str, branch: str) -> None:
     if any(each.person == person for each in standing.absences):
         entry = await directory.branch_entry(tx, branch)
         assert entry is not None, "the directory has every person's branch"
-        rules.require_reachable(person, standing, time_zone=entry.time_zone, now=tx.now)
+        rules.require_reachable(person, standing, field=field, time_zone=entry.time_zone, now=tx.now)
 
 
 async def republish(tx: Transaction) -> int:

@@ -13,6 +13,9 @@ SELECT
         SELECT investigation.approved_at IS NULL FROM investigation
         WHERE investigation.case_id = $1 ORDER BY investigation.round DESC LIMIT 1
     ), false) AS is_under_investigation,
+    EXISTS (
+        SELECT FROM investigation WHERE investigation.case_id = $1 AND investigation.approved_at IS NOT NULL
+    ) AS is_investigated,
     coalesce((
         SELECT investigation.finding = 'not_caused_by_us' AND investigation.explained_at IS NULL FROM investigation
         WHERE investigation.case_id = $1 ORDER BY investigation.round DESC LIMIT 1

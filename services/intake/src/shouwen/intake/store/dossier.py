@@ -19,6 +19,7 @@ async def dossier(tx: Transaction, case_id: UUID) -> Dossier:
         open_parts=tuple(row["open_parts"]),
         unanswered_parts=tuple(row["unanswered_parts"]),
         is_under_investigation=row["is_under_investigation"],
+        is_investigated=row["is_investigated"],
         is_unexplained=row["is_unexplained"],
         is_decided=row["is_decided"],
         evaluation=_EVALUATIONS[row["evaluation"]],

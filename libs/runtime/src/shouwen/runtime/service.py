@@ -15,6 +15,7 @@ the reason, and the start goes on trying.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -46,6 +47,8 @@ S = TypeVar("S", bound=ServiceSettings)
 VERSION = "0.1.0"
 OBSERVE_EVERY_SECONDS = 5.0
 _PROBE_TIMEOUT_SECONDS = 2.0
+_COLLECT_AFTER_OBJECTS = 10_000
+"""A batch makes so many objects that Python's default (700) would look for cycles several times in each."""
 _EXIT_FAILED = 1
 _EXIT_SETTINGS = 2
 
@@ -169,6 +172,7 @@ class Service:
     def run(self) -> None:
         """Be this service's process: serve until SIGTERM or SIGINT, then stop gracefully. Ends the process."""
         logs.setup(self.name, self.settings.log_level)
+        gc.set_threshold(_COLLECT_AFTER_OBJECTS)
         try:
             # Here too, so that a wrong exporter is said before anything runs.
             telemetry.setup(self.name)

@@ -117,7 +117,7 @@ class Bench:
         """Arm clocks that are not due within the hour."""
         for start in range(0, count, 250_000):
             await self.owner.execute(QUERIES.arm_future, min(250_000, count - start), timeout=900)
-        await self.owner.execute("ANALYZE clock", timeout=300)
+        await self.owner.execute("ANALYZE clock, timer", timeout=300)
 
     async def arm_due(self, count: int) -> float:
         """Arm clocks that all fall due in one instant, which is given back in seconds since 1970."""
@@ -245,7 +245,8 @@ async def _judge(one: Bench, clocks: set[str]) -> Race:
     stepped = {
         f"clock/{row['clock_id']}"
         for row in await one.owner.fetch(
-            "SELECT clock_id FROM clock WHERE fired_at[breach_step + 1] IS NOT NULL AND step > breach_step"
+            "SELECT clock_id FROM clock JOIN timer USING (clock_id)"
+            " WHERE fired_at[breach_step + 1] IS NOT NULL AND step > breach_step"
         )
     }
     by_stop = sum(
@@ -378,7 +379,7 @@ async def measure(
     with bare_servers() as servers:
         async with bench(servers) as one, AsyncExitStack() as stack:
             armed_per_second, heard_per_second = await arming.rates(work_of(one.settings()), rounds)
-            await one.owner.execute("TRUNCATE outbox, inbox, fact, subject, clock")
+            await one.owner.execute("TRUNCATE outbox, inbox, fact, subject, clock, timer")
             armed = 0
             for size in sorted(sizes):
                 await one.arm_future(size - armed)

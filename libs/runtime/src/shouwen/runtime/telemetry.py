@@ -251,8 +251,8 @@ def record_span(
         links: ``traceparent`` texts it is linked to, such as the span that armed the clock.
         kind: what sort of span it is.
     """
-    own = _span_context(span)
-    if own is None or not _state.records or not own.trace_flags.sampled:
+    own = _span_context(span) if _state.records else None
+    if own is None or not own.trace_flags.sampled:
         return
     span_token, trace_token = _preset_span_id.set(own.span_id), _preset_trace_id.set(own.trace_id)
     try:

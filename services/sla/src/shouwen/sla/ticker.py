@@ -9,12 +9,11 @@ from shouwen.runtime import metrics, telemetry
 from shouwen.runtime.errors import Transient
 from shouwen.runtime.failpoint import failpoint
 from shouwen.runtime.unit_of_work import UnitOfWork
-from shouwen.sla.handlers import clocks as firing
 from shouwen.sla.handlers import hearing
 from shouwen.sla.handlers.recalculation import recalculate
 from shouwen.sla.handlers.rules import Rules
-from shouwen.sla.store import clocks
-from shouwen.sla.store.clocks import Fired
+from shouwen.sla.store import timers
+from shouwen.sla.store.timers import Fired
 
 _log = structlog.stdlib.get_logger("shouwen.sla.ticker")
 _HELD_SECONDS = 0.02
@@ -55,7 +54,7 @@ class Ticker:
             if fired == self._batch:
                 continue
             async with self._work.as_worker() as tx:
-                wait = await clocks.next_firing(tx)
+                wait = await timers.next_firing(tx)
             if wait is None or wait > 0:
                 return wait
             if fired == 0:
@@ -64,7 +63,7 @@ class Ticker:
     async def fire(self) -> int:
         """Fire one batch; the answer is how many steps fired."""
         async with self._work.as_worker() as tx:
-            fired = await firing.fire_due(tx, self._batch, self._work.source)
+            fired = await timers.fire_due(tx, self._batch, self._work.source)
             failpoint("ticker.before_commit")
         failpoint("ticker.after_commit")
         if fired:

@@ -107,7 +107,7 @@ def clock_id(branch: str, subject: str, target: Target, cycle: int) -> UUID:
 
 
 def firing_id(clock: UUID, cycle: int, step: int, generation: int) -> UUID:
-    """The event id of one firing: a repeat has the same id. ``fire_due`` in clocks.sql computes the same."""
+    """The event id of one firing: a repeat has the same id. ``fire_due`` in timers.sql computes the same."""
     return UUID(bytes=sha256(f"{clock}:{cycle}:{step}:{generation}".encode()).digest()[:16])
 
 

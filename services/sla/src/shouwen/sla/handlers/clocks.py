@@ -1,4 +1,4 @@
-"""Clocks fire when they are due, and explain themselves to people."""
+"""Clocks explain themselves to people."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,7 @@ from shouwen.sla.domain.instant import moment
 from shouwen.sla.domain.policies import Policies
 from shouwen.sla.handlers.rules import Rules
 from shouwen.sla.store import branches, clocks, facts
-from shouwen.sla.store.clocks import ClockFilter, Fired
-
-
-async def fire_due(tx: Transaction, limit: int, source: str) -> list[Fired]:
-    """Fire what is due by the database's time; the events are queued in the same statement."""
-    return await clocks.fire_due(tx, limit, source)
+from shouwen.sla.store.clocks import ClockFilter
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ UPDATE recalculation SET done_at = clock_timestamp() WHERE recalculation_id = $1
 
 -- name: cancel_clocks
 -- End open clocks whose target no longer binds their branch.
-UPDATE clock SET state = 'cancelled', ended_at = transaction_timestamp(), reason = $2, next_fire_at = NULL
+WITH disarmed AS (
+    UPDATE timer SET next_fire_at = NULL WHERE clock_id = ANY ($1::uuid[])
+)
+UPDATE clock SET state = 'cancelled', ended_at = transaction_timestamp(), reason = $2
 WHERE clock_id = ANY ($1::uuid[]) AND ended_at IS NULL RETURNING *;
 
 -- name: list_recalculations

@@ -1,4 +1,4 @@
-"""Clocks: kept, fired, listed."""
+"""Clocks: kept and listed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,20 +18,6 @@ from shouwen.sla.store.facts import Subject
 QUERIES = queries.load("shouwen.sla", "sql/clocks.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
-    """One firing that was just queued."""
-
-    event_type: str
-    branch: str
-    subject: str
-    target: str
-    traceparent: str
-    span: str
-    late_seconds: float
-    fired_at: datetime
-
-
 async def lock_clocks(tx: Transaction, subjects: Iterable[Subject]) -> dict[UUID, Kept]:
     """The clocks of these subjects, held until the transaction ends."""
     wanted = list(subjects)
@@ -42,16 +28,6 @@ async def lock_clocks(tx: Transaction, subjects: Iterable[Subject]) -> dict[UUID
 async def save_clocks(tx: Transaction, armed: Iterable[Armed]) -> None:
     """Keep clocks, new or changed."""
     await tx.execute(QUERIES.save_clocks, [_row(each) for each in armed])
-
-
-async def fire_due(tx: Transaction, limit: int, source: str) -> list[Fired]:
-    """Fire the next step of up to ``limit`` clocks that are due, and queue the events."""
-    return [Fired(**dict(row)) for row in await tx.fetch(QUERIES.fire_due, limit, source)]
-
-
-async def next_firing(tx: Transaction) -> float | None:
-    """Seconds until the earliest firing; below 0 when it is overdue; None when no clock is armed."""
-    return await tx.fetch_value(QUERIES.next_firing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The snippets of docs/integrating.md are run as they stand there."""
 
 import asyncio
+import json
 import os
 import re
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from shouwen.contracts.catalogue import parse, parse_structured
 from shouwen.contracts.event import CloudEvent, Event
@@ -36,13 +37,17 @@ async def run(*command: str | Path, **environment: str) -> None:
 
 
 async def heard(bootstrap: str, prefix: str) -> tuple[bytes | None, CloudEvent[Event]]:
+    record = await record_of(bootstrap, prefix)
+    return record.key, parse(list(record.headers), record.value)
+
+
+async def record_of(bootstrap: str, prefix: str) -> ConsumerRecord[bytes, bytes]:
     consumer = AIOKafkaConsumer(f"{prefix}group.v1", bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        record = await asyncio.wait_for(consumer.getone(), 30)
+        return await asyncio.wait_for(consumer.getone(), 30)
     finally:
         await consumer.stop()
-    return record.key, parse(list(record.headers), record.value)
 
 
 def assert_is_the_injury(event: CloudEvent[Event]) -> None:
@@ -58,6 +63,18 @@ async def test_the_python_snippet_publishes_the_injury(infrastructure: Infrastru
     key, event = await heard(infrastructure.kafka_bootstrap, prefix)
     assert key == b"2026-0012"
     assert_is_the_injury(event)
+
+
+@pytest.mark.req("S-19", "X-07")
+async def test_the_snippet_for_a_registered_type_publishes_its_fields(infrastructure: Infrastructure) -> None:
+    prefix = f"{uuid4().hex[:8]}."
+    await topics.create(infrastructure.kafka_bootstrap, prefix)
+    snippet = SNIPPETS / "publish_registered_type.py"
+    await run(sys.executable, snippet, KAFKA=infrastructure.kafka_bootstrap, STREAM_PREFIX=prefix)
+    sent = await record_of(infrastructure.kafka_bootstrap, prefix)
+    assert sent.key == b"2026-0012"
+    assert dict(sent.headers)["ce_type"] == b"permit.filed.v1"
+    assert set(json.loads(sent.value or b"{}")) >= {"branch", "filed_at"}
 
 
 @pytest.mark.req("X-07")

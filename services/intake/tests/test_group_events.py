@@ -106,6 +106,15 @@ async def test_a_wrong_event_is_refused_with_its_field(
     assert fields(answer) == [field]
 
 
+@pytest.mark.req("S-19", "X-07")
+async def test_who_sends_a_type_that_only_sla_knows_is_told_where_it_goes(intake: Running) -> None:
+    answer = await send(intake, event(type="permit.filed.v1", data={"branch": "beijing"}))
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["field"] == "type"
+    assert "group.v1 of Kafka" in error["remedy"]
+
+
 async def test_the_suites_own_events_cannot_come_from_outside(
     intake: Running, fields: Callable[[httpx.Response], list[str]]
 ) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from shouwen.contracts.catalogue import BY_STREAM, parse, parse_structured
+from shouwen.contracts.catalogue import BY_STREAM, UnknownType, parse, parse_structured
 from shouwen.contracts.event import BadEvent, CloudEvent, Event
 from shouwen.contracts.group import GroupFact
 from shouwen.intake.handlers import group_events
@@ -54,7 +54,8 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         """Publish a fact of another group system without a Kafka client (X-07).
 
         A CloudEvent 1.0, structured (`application/cloudevents+json`) or binary (`ce-*` headers with a JSON body).
-        The role `system` is needed, and the fact's branch must be one of the caller's.
+        The role `system` is needed, and the fact's branch must be one of the caller's. Events of a type that was
+        registered with sla at run time go onto `group.v1` of Kafka instead: sla alone can check them.
         """
         caller.require_role(SYSTEM)
         event = _group_event(request.headers.raw, await request.body())
@@ -83,6 +84,13 @@ def _group_event(raw_headers: list[tuple[bytes, bytes]], body: bytes) -> CloudEv
         )
     try:
         event = parse_structured(body) if structured else parse(_binary_headers(raw_headers), body)
+    except UnknownType as error:
+        raise Invalid(
+            f"{error.problem[:1].upper()}{error.problem[1:]}.",
+            field=_sent_name(error.field, structured=structured),
+            remedy=f"Correct it; docs/events.md lists the types. Events of a type that was registered with sla go onto "
+            f"{GROUP_STREAM} of Kafka: docs/integrating.md shows how.",
+        ) from None
     except BadEvent as error:
         raise Invalid(
             f"{error.problem[:1].upper()}{error.problem[1:]}.",

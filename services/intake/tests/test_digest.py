@@ -86,6 +86,37 @@ async def test_each_department_gets_its_suggestions_in_one_digest_and_each_goes_
 
 
 @pytest.mark.req("I-14")
+async def test_a_digest_gives_a_department_its_suggestions_by_category(
+    intake: Running, suggest: Any, register: Any, matter: Callable[..., Body], send: Any
+) -> None:
+    cases = [await suggest("digest-sorted") for _ in range(4)]
+    for case, category in zip(cases, ("self-service", "opening-hours", "self-service"), strict=False):
+        await send.good(case, "category", "bj.clerk2", category=category)
+    await send.good(cases[1], "category", "bj.clerk", category="queues")
+    shown = await intake.http.get(f"/api/cases/{cases[1]['number']}", headers=send.headers("bj.clerk"))
+    assert shown.json()["category"] == "queues"
+    by_category = [
+        {"category": "queues", "suggestions": 1},
+        {"category": "self-service", "suggestions": 2},
+        {"category": None, "suggestions": 1},
+    ]
+    [made] = [each for each in (await make(intake)).json()["items"] if each["department"] == "digest-sorted"]
+    assert (made["suggestions"], made["categories"]) == (4, by_category)
+    [listed] = await digests(intake, department="digest-sorted")
+    assert listed["categories"] == by_category
+
+    path, headers = f"/api/suggestions/digests/{made['id']}", send.headers("bj.manager")
+    one = (await intake.http.get(path, params={"category": "self-service"}, headers=headers)).json()
+    assert [each["number"] for each in one["items"]] == [cases[0]["number"], cases[2]["number"]]
+    whole = (await intake.http.get(path, headers=headers)).json()
+    assert [each["category"] for each in whole["items"]] == ["self-service", "queues", "self-service", None]
+
+    complaint = (await register(matter())).json()
+    refused = await send(complaint, "category", "bj.clerk", category="queues")
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_sort")
+
+
+@pytest.mark.req("I-14")
 async def test_on_mondays_what_came_in_before_is_digested_by_itself(intake: Running, suggest: Any) -> None:
     before = latest_monday(datetime.now(UTC), SHANGHAI)
     old = await suggest("digest-monday", received_at=before.replace(hour=7).isoformat(), channel="letter")

@@ -1,6 +1,8 @@
-"""The weekly digest of suggestions: once a week each department gets what was suggested to it (002 七(四)2)."""
+"""The weekly digest of suggestions: once a week each department gets what was suggested to it, by category
+(002 七(四)2).
+"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,6 +18,14 @@ UNASSIGNED = "unassigned"
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryShare:
+    """How many suggestions of a digest are about something; None for those that nobody sorted."""
+
+    category: str | None
+    suggestions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """What was suggested to one department; ``made_by`` is None when the week ended by itself."""
 
@@ -24,7 +34,12 @@ class Digest:
     department: str
     made_at: datetime
     made_by: str | None
-    suggestions: int
+    categories: Sequence[CategoryShare] = ()
+
+    @property
+    def suggestions(self) -> int:
+        """How many suggestions there are."""
+        return sum(each.suggestions for each in self.categories)
 
 
 def latest_monday(now: datetime, time_zone: str) -> datetime:

@@ -1,4 +1,6 @@
-"""Whether a suggestion is adopted: decided by who directs, told to whom a reply was promised (002 七(四)2)."""
+"""What a suggestion is about, and whether it is adopted (002 七(四)2): decided by who directs, told to whom a reply was
+promised.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +19,17 @@ class NotASuggestion(Refused):
             f"Case {case.number} is a {case.type} and {case.state}: only an open suggestion is decided on.",
             field="type" if case.type != "suggestion" else "state",
             remedy="Correct the kind of the case, or take it up again first.",
+        )
+
+
+class NothingToSort(Refused):
+    """Only suggestions are sorted by what they are about."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(
+            f"Case {case.number} is a {case.type}: only suggestions have a category.",
+            field="type",
+            remedy="Correct the kind of the case first.",
         )
 
 
@@ -84,3 +97,9 @@ def decide(
         decided_by=actor.person,
     )
     return decision, fact
+
+
+def require_sortable(case: Case) -> None:
+    """Raise NothingToSort unless the case is a suggestion; one that has ended may still be sorted."""
+    if case.type != "suggestion":
+        raise NothingToSort(case)

@@ -1,6 +1,6 @@
 """Weekly digests of suggestions: made by themselves on Mondays, or by who directs the branch's work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ from shouwen.intake.domain import digest as rules
 from shouwen.intake.domain.case import DIRECTORS, Case
 from shouwen.intake.domain.digest import Digest
 from shouwen.intake.handlers.shared import person_of, tell
-from shouwen.intake.store import cases, directory
+from shouwen.intake.store import cases, directory, suggestion
 from shouwen.intake.store import digest as store
 from shouwen.intake.store.cases import Filed
 from shouwen.intake.store.protection import Protection
@@ -30,10 +30,11 @@ class NoSuchDigest(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A suggestion as a digest shows it: its case, and what it is about."""
+    """A suggestion as a digest shows it: its case, its subject, and the category it was sorted into."""
 
     case: Case
     subject: str
+    category: str | None
 
 
 async def make_due_digests(tx: Transaction, limit: int) -> int:
@@ -65,18 +66,26 @@ async def _make(tx: Transaction, branch: str, *, before: datetime, limit: int, p
     filed = [each for case_id in ids if (each := await cases.lock_case_by_id(tx, case_id)) is not None]
     made: list[Digest] = []
     for department, suggestions in rules.by_department(each.case for each in filed).items():
-        digest = Digest(new_id(tx.now), branch, department, tx.now, person, len(suggestions))
+        digest = Digest(new_id(tx.now), branch, department, tx.now, person)
         await store.add_digest(tx, digest, [case.id for case in suggestions])
         for case in suggestions:
             await tell(tx, case, "digest suggestion", rules.digested(case, department=department, now=tx.now))
-        made.append(digest)
+        kept = await store.digest(tx, digest.id)
+        assert kept is not None, "it was kept just now"
+        made.append(kept)
     return made
 
 
 async def show_digest(
-    tx: Transaction, digest_id: UUID, *, after: UUID | None, limit: int, protection: Protection
+    tx: Transaction,
+    digest_id: UUID,
+    *,
+    category: str | None,
+    after: UUID | None,
+    limit: int,
+    protection: Protection,
 ) -> tuple[Digest, list[Suggestion]]:
-    """A digest, and a page of its suggestions.
+    """A digest, and a page of its suggestions, of one category if it is given.
 
     Raises:
         NoSuchDigest: there is none.
@@ -84,10 +93,11 @@ async def show_digest(
     digest = await store.digest(tx, digest_id)
     if digest is None:
         raise NoSuchDigest
-    ids = await store.digested_ids(tx, digest_id, after=after, limit=limit)
+    ids = await store.digested_ids(tx, digest_id, category=category, after=after, limit=limit)
     filed = [each for case_id in ids if (each := await cases.case_by_id(tx, case_id)) is not None]
-    return digest, [_suggestion(each, protection) for each in filed]
+    sorted_into = await suggestion.categories(tx, ids)
+    return digest, [_suggestion(each, protection, sorted_into) for each in filed]
 
 
-def _suggestion(filed: Filed, protection: Protection) -> Suggestion:
-    return Suggestion(filed.case, filed.protected.open(protection).subject)
+def _suggestion(filed: Filed, protection: Protection, sorted_into: Mapping[UUID, str]) -> Suggestion:
+    return Suggestion(filed.case, filed.protected.open(protection).subject, sorted_into.get(filed.case.id))

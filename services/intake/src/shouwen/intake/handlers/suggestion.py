@@ -1,10 +1,10 @@
-"""Decisions on suggestions."""
+"""What suggestions are about, and decisions on them."""
 
 from shouwen.intake.domain import suggestion as rules
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.suggestion import Decision
 from shouwen.intake.handlers.notices import request_notice
-from shouwen.intake.handlers.shared import NoSuchCase, Once, actor_of, claim, locked, tell
+from shouwen.intake.handlers.shared import NoSuchCase, Once, actor_of, claim, locked, person_of, tell
 from shouwen.intake.store import cases
 from shouwen.intake.store import suggestion as store
 from shouwen.intake.store.protection import Protection
@@ -53,6 +53,21 @@ async def decide_suggestion(
         await request_notice(
             tx, filed, "suggestion_decision", protection=protection, values={"decision": f"{outcome}。{reason}"}
         )
+    return case
+
+
+async def sort_suggestion(tx: Transaction, number: str, *, category: str, once: Once | None = None) -> Case:
+    """Say what a suggestion is about; digests give them to their department by category.
+
+    Raises:
+        NoSuchCase, Forbidden, NothingToSort: what stands against it.
+    """
+    filed = await locked(tx, number)
+    case = filed.case
+    if once and not await claim(tx, case, once):
+        return case
+    rules.require_sortable(case)
+    await store.save_category(tx, case, category, person=person_of(tx).person)
     return case
 
 

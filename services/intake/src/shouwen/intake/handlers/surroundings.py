@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.malicious import Proposal
-from shouwen.intake.store import malicious, relatives, runs, survey
+from shouwen.intake.store import malicious, relatives, runs, suggestion, survey
 from shouwen.intake.store.cases import Filed
 from shouwen.intake.store.protection import Protection
 from shouwen.intake.store.relatives import ALONE, Relatives
@@ -51,6 +51,8 @@ class Surroundings:
     malicious: Sequence[ProposalShown] = ()
     score: int | None = None
     """How satisfied the requester was when they were last asked, from 1 to 5."""
+    category: str | None = None
+    """What a suggestion is about."""
 
 
 NONE = Surroundings()
@@ -72,6 +74,7 @@ async def surroundings(tx: Transaction, filed: Filed, *, protection: Protection)
             for each in await malicious.proposals(tx, case.id)
         ],
         score=await survey.latest_score(tx, case.id) if case.ended_at or case.cycle > 1 else None,
+        category=(await suggestion.categories(tx, [case.id])).get(case.id) if case.type == "suggestion" else None,
     )
 
 

@@ -26,6 +26,13 @@ class DigestSent(Sent):
     branch: BranchCode
 
 
+class CategoryShown(BaseModel):
+    """What some suggestions of a digest are about."""
+
+    category: str | None = Field(description="Null: nobody sorted them")
+    suggestions: int
+
+
 class DigestShown(BaseModel):
     """What was suggested to one department."""
 
@@ -35,6 +42,7 @@ class DigestShown(BaseModel):
     made_at: datetime
     made_by: str | None = Field(description="Null: the week ended by itself")
     suggestions: int
+    categories: list[CategoryShown] = Field(description="The same suggestions by what they are about")
 
     @classmethod
     def of(cls, digest: Digest) -> "DigestShown":
@@ -46,6 +54,9 @@ class DigestShown(BaseModel):
             made_at=digest.made_at,
             made_by=digest.made_by,
             suggestions=digest.suggestions,
+            categories=[
+                CategoryShown(category=each.category, suggestions=each.suggestions) for each in digest.categories
+            ],
         )
 
 
@@ -54,6 +65,7 @@ class SuggestionShown(BaseModel):
 
     number: str
     subject: str
+    category: str | None
     channel: Channel
     state: CaseState
     received_at: datetime
@@ -66,6 +78,7 @@ class SuggestionShown(BaseModel):
         return cls(
             number=case.number,
             subject=suggestion.subject,
+            category=suggestion.category,
             channel=case.channel,
             state=case.state,
             received_at=case.received_at,
@@ -112,12 +125,18 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         return Page(items=[DigestShown.of(each) for each in found[:limit]], next=following)
 
     @router.get("/suggestions/digests/{digest_id}", tags=["casework"])
-    async def show_digest(digest_id: UUID, caller: Caller, limit: Limit, after: After) -> DigestPage:
+    async def show_digest(
+        digest_id: UUID,
+        caller: Caller,
+        limit: Limit,
+        after: After,
+        category: Annotated[Identifier | None, Query(description="Only those about this")] = None,
+    ) -> DigestPage:
         """One digest with its suggestions."""
         place = place_of(after)
         async with work.as_person(caller) as tx:
             digest, found = await handlers.show_digest(
-                tx, digest_id, after=place, limit=limit + 1, protection=protection
+                tx, digest_id, category=category, after=place, limit=limit + 1, protection=protection
             )
         following = str(found[limit - 1].case.id) if len(found) > limit else None
         return DigestPage(

@@ -1,10 +1,11 @@
-"""Decisions on suggestions."""
+"""What suggestions are about, and decisions on them."""
 
 from datetime import datetime
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from shouwen.contracts.event import Identifier
 from shouwen.intake.handlers import suggestion as handlers
 from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.store.protection import Protection
@@ -22,6 +23,14 @@ class DecisionSent(Sent):
     )
 
 
+class CategorySent(Sent):
+    """What a suggestion is about (002 七(四)2)."""
+
+    category: Identifier = Field(
+        description="A word that the branch uses for such matters, as a topic of GET /api/duties; names nobody"
+    )
+
+
 class DecisionAnswer(BaseModel):
     """What was decided about a suggestion."""
 
@@ -34,6 +43,16 @@ class DecisionAnswer(BaseModel):
 
 def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> None:
     """The routes of this room."""
+
+    @router.post("/cases/{number}/category", tags=["casework"], responses=REFUSED)
+    async def sort_suggestion(
+        number: Number, body: CategorySent, caller: Caller, key: OptionalKey = None
+    ) -> WorkedAnswer:
+        """Say what a suggestion is about, or say it anew; the weekly digests are sorted by it."""
+        once = optional_once(protection, key, f"category {number}", body)
+        async with work.as_person(caller) as tx:
+            case = await handlers.sort_suggestion(tx, number, category=body.category, once=once)
+        return WorkedAnswer.of(case)
 
     @router.get("/cases/{number}/decision", tags=["casework"])
     async def show_decision(number: Number, caller: Caller) -> DecisionAnswer:

@@ -107,6 +107,7 @@ class Around(BaseModel):
     merged: list[str] = Field(description="The numbers of cases that were merged into it")
     malicious: list[MaliciousShown] = Field(description="Findings proposed, confirmed and rejected (002 七(二))")
     score: int | None = Field(description="How satisfied the requester was when last asked, from 1 to 5 (001 §21)")
+    category: str | None = Field(description="What a suggestion is about, as somebody sorted it (002 七(四)2)")
 
 
 def around_fields(around: Surroundings) -> dict[str, Any]:
@@ -143,4 +144,5 @@ def around_fields(around: Surroundings) -> dict[str, Any]:
             for each in around.malicious
         ],
         "score": around.score,
+        "category": around.category,
     }

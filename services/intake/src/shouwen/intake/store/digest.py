@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from shouwen.intake.domain.digest import Digest
+import asyncpg
+
+from shouwen.intake.domain.digest import CategoryShare, Digest
 from shouwen.intake.domain.life_cycle import OPEN_STATES
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction
@@ -29,15 +31,22 @@ async def digests_page(
 ) -> list[Digest]:
     """Digests below ``after``, the newest first."""
     rows = await tx.fetch(QUERIES.digests_page, after, branch, department, limit)
-    return [Digest(**dict(row)) for row in rows]
+    return [_digest(row) for row in rows]
 
 
 async def digest(tx: Transaction, digest_id: UUID) -> Digest | None:
     """A digest, as far as one may see it."""
     row = await tx.fetch_one(QUERIES.digest, digest_id)
-    return None if row is None else Digest(**dict(row))
+    return None if row is None else _digest(row)
 
 
-async def digested_ids(tx: Transaction, digest_id: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
-    """The suggestions of a digest from after one of them, the oldest first."""
-    return [row["id"] for row in await tx.fetch(QUERIES.digested_ids, digest_id, after, limit)]
+async def digested_ids(
+    tx: Transaction, digest_id: UUID, *, category: str | None, after: UUID | None, limit: int
+) -> list[UUID]:
+    """The suggestions of a digest from after one of them, the oldest first; of one category if it is given."""
+    return [row["id"] for row in await tx.fetch(QUERIES.digested_ids, digest_id, after, category, limit)]
+
+
+def _digest(row: asyncpg.Record) -> Digest:
+    shares = [CategoryShare(category, suggestions) for category, suggestions in row["categories"]]
+    return Digest(row["id"], row["branch"], row["department"], row["made_at"], row["made_by"], shares)

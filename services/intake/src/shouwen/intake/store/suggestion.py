@@ -1,7 +1,9 @@
-"""Decisions on suggestions."""
+"""What suggestions are about, and decisions on them."""
 
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from shouwen.intake.domain.case import Case
 from shouwen.intake.domain.suggestion import Decision
 from shouwen.runtime import queries
 from shouwen.runtime.unit_of_work import Transaction
@@ -37,3 +39,14 @@ async def decision(tx: Transaction, case_id: UUID) -> tuple[Decision, bytes] | N
         sent_at=row["sent_at"],
     )
     return decided, row["reason"]
+
+
+async def save_category(tx: Transaction, case: Case, category: str, *, person: str) -> None:
+    """Keep what a suggestion is about."""
+    await tx.execute(QUERIES.save_category, case.id, case.branch, category, tx.now, person)
+
+
+async def categories(tx: Transaction, case_ids: Iterable[UUID]) -> Mapping[UUID, str]:
+    """What suggestions are about, those that were sorted."""
+    rows = await tx.fetch(QUERIES.categories, list(case_ids))
+    return {UUID(int=row["case_id"].int): row["category"] for row in rows}

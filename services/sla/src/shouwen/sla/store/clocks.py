@@ -92,7 +92,7 @@ def _kept(row: asyncpg.Record) -> Kept:
 def _row(armed: Armed) -> dict[str, Any]:
     clock = armed.clock
     return {
-        "clock_id": str(clock.clock_id),
+        "clock_id": clock.clock_id,
         "branch": clock.branch,
         "subject": clock.subject,
         "pack": clock.target.pack,
@@ -104,10 +104,10 @@ def _row(armed: Armed) -> dict[str, Any]:
         "state": armed.state,
         "breached": armed.breached,
         "provisional": clock.provisional,
-        "started_at": _text(clock.started_at),
-        "due_at": _text(clock.due_at),
+        "started_at": moment(clock.started_at),
+        "due_at": moment(clock.due_at),
         "deadline_stands": clock.deadline_stands,
-        "ended_at": _optional_text(clock.ended_at),
+        "ended_at": _optional_moment(clock.ended_at),
         "reason": clock.reason,
         "pauses": [
             {"starts": pause.starts, "ends": pause.ends, "reason": pause.reason, "by": pause.by}
@@ -116,13 +116,13 @@ def _row(armed: Armed) -> dict[str, Any]:
         "owner": clock.responsible.owner,
         "department": clock.responsible.department,
         "traceparent": clock.traceparent,
-        "fire_at": [_optional_text(step.at) for step in clock.steps],
-        "fired_at": [_optional_text(at) for at in armed.fired_at],
+        "fire_at": [_optional_moment(step.at) for step in clock.steps],
+        "fired_at": [_optional_moment(at) for at in armed.fired_at],
         "breach_step": clock.breach_step,
         "roles": [step.role for step in clock.steps if step.kind == "escalated"],
         "step": armed.step,
         "generation": armed.generation,
-        "next_fire_at": _optional_text(armed.next_fire_at),
+        "next_fire_at": _optional_moment(armed.next_fire_at),
         "extensions": [
             {"at": each.at, "units": each.units, "reason": each.reason, "by": each.by, "informed_at": each.informed_at}
             for each in clock.extensions
@@ -130,12 +130,8 @@ def _row(armed: Armed) -> dict[str, Any]:
     }
 
 
-def _text(at: int) -> str:
-    return moment(at).isoformat()
-
-
-def _optional_text(at: int | None) -> str | None:
-    return None if at is None else _text(at)
+def _optional_moment(at: int | None) -> datetime | None:
+    return None if at is None else moment(at)
 
 
 def _optional_micros(at: datetime | None) -> int | None:

@@ -1,3 +1,12 @@
+-- name: indexes
+-- The indexes of clocks and timers: how to drop and how to create each.
+SELECT CASE WHEN indisprimary THEN format('ALTER TABLE %s DROP CONSTRAINT %I', indrelid::regclass, conname)
+            ELSE format('DROP INDEX %s', indexrelid::regclass) END AS drop,
+       CASE WHEN indisprimary THEN format('ALTER TABLE %s ADD %s', indrelid::regclass, pg_get_constraintdef(constrained.oid))
+            ELSE pg_get_indexdef(indexrelid) END AS create
+FROM pg_index LEFT JOIN pg_constraint AS constrained ON conindid = indexrelid
+WHERE indrelid IN ('clock'::regclass, 'timer'::regclass);
+
 -- name: arm_future
 -- $1 clocks that fall due over the next year, none within the hour.
 WITH planned AS MATERIALIZED (

@@ -107,7 +107,6 @@ async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction
     branch = await store.branch(tx, fact.branch, fact.owner)
     subject = f"case/{fact.case_id}"
     await store.add_matter(tx, subject, branch=fact.branch, number=fact.number)
-    erased_until = await store.hold_matter(tx, subject)
     email = sealed.get("email") if office.sends_email else None
     known = {name: value for name, value in sealed.items() if name not in {"email", "phone"}}
     if email is not None:
@@ -130,8 +129,7 @@ async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction
         address=office.keys.encrypt(email) if email is not None else None,
         requested_at=fact.requested_at,
     )
-    if erased_until is not None:
-        await store.erase_notices(tx, subject, until=erased_until, words=_sealed(ERASED, office.keys))
+    await _erase_again(tx, subject, office)
 
 
 async def erase_notices(event: CloudEvent[CaseErased], tx: Transaction, office: Office) -> None:
@@ -139,6 +137,13 @@ async def erase_notices(event: CloudEvent[CaseErased], tx: Transaction, office: 
     fact = event.data
     await store.mark_erased(tx, event.subject, branch=fact.branch, number=fact.number, until=fact.erased_at)
     await store.erase_notices(tx, event.subject, until=fact.erased_at, words=_sealed(ERASED, office.keys))
+
+
+async def _erase_again(tx: Transaction, subject: str, office: Office) -> None:
+    """Let an erasure that was heard before, or meanwhile, reach what this transaction has written."""
+    until = await store.hold_matter(tx, subject)
+    if until is not None:
+        await store.erase_notices(tx, subject, until=until, words=_sealed(ERASED, office.keys))
 
 
 async def describe_branch(event: CloudEvent[BranchDescribed], tx: Transaction) -> None:
@@ -299,6 +304,8 @@ async def settle(tx: Transaction, claim: Claim, outcome: Outcome, *, office: Off
                 _emit_sent(tx, claim)
         case delivery.TryAgain(at, reason):
             await store.settle_email(tx, claim, "pending", next_attempt_at=at, error=reason)
+            if claim.sealed_texts is not None:
+                await _erase_again(tx, claim.subject, office)
         case delivery.Uncertain(reason):
             await store.settle_email(tx, claim, "uncertain", error=reason)
         case delivery.Failed(reason):

@@ -386,7 +386,9 @@ async def test_nobody_is_made_responsible_who_is_away_with_nobody_standing_in(
     assert refused.json()["code"] == "away_without_delegate"
     named = await send(office, "/api/delegations", {"principal": "i.wang", "delegate": "i.li"} | workdays(3))
     assert named.status_code == 201, named.text
-    assigned = await send(office, f"/api/cases/{number}/assign", {"owner": "i.wang"})
+    phoneless = await send(office, f"/api/cases/{number}/assign", {"owner": "i.wang"})
+    assert (phoneless.status_code, fields(phoneless)) == (422, ["phone"]), "the requester is told whom to call"
+    assigned = await send(office, f"/api/cases/{number}/assign", {"owner": "i.wang", "phone": "010 5550 0008"})
     assert (assigned.status_code, assigned.json()["owner"]) == (200, "i.wang"), assigned.text
     shown = (await office.http.get(f"/api/cases/{number}", headers=office.token("i.li"))).json()
     assert shown["delegate"] == "i.li"

@@ -24,6 +24,7 @@ async def assign_case(
     *,
     owner: str,
     department: str | None,
+    phone: str | None,
     protection: Protection,
     once: Once | None = None,
 ) -> Case:
@@ -32,7 +33,7 @@ async def assign_case(
     Of a part the requester hears nothing: the whole is answered by its coordinator.
 
     Raises:
-        NoSuchCase, Forbidden, Invalid, Refused: what stands against it.
+        NoSuchCase, Forbidden, Invalid, Refused: what stands against it, as that no phone of the person is known.
     """
     actor = actor_of(tx)
     filed = await locked(tx, number)
@@ -48,10 +49,9 @@ async def assign_case(
 
     changed = await work_on(tx, filed, "assign case", decide, once=once)
     if changed.owner != filed.case.owner and changed.parent_id is None:
-        contact = await contact_of(tx, changed.owner, changed.department, phone=None, protection=protection)
-        if contact is not None:
-            told = Filed(case=changed, protected=filed.protected)
-            await request_notice(tx, told, "handover", protection=protection, values=contact)
+        contact = await contact_of(tx, changed.owner, changed.department, phone=phone, protection=protection)
+        told = Filed(case=changed, protected=filed.protected)
+        await request_notice(tx, told, "handover", protection=protection, values=contact)
     return changed
 
 

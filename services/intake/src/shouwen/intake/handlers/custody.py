@@ -129,12 +129,6 @@ async def accept_case(
         phone=phone or protection.decrypt(standing.phone),
         protection=protection,
     )
-    if contact is None:
-        raise Invalid(
-            "The requester must be told a phone number, and the directory has none of the receiver.",
-            field="phone",
-            remedy="Give the number under which the requester reaches the receiver.",
-        )
     await custody.answer_offer(tx, answered, answer=None)
     await record(tx, case, changed, fact, "accept case")
     await request_notice(
@@ -255,12 +249,20 @@ async def _receiver(tx: Transaction, branch: str, offering: Offering, protection
 
 async def contact_of(
     tx: Transaction, person: str, department: str | None, *, phone: str | None, protection: Protection
-) -> dict[str, str] | None:
-    """Whom the requester reaches from now on (003 §10(一)5); None where no phone is known."""
+) -> dict[str, str]:
+    """Whom the requester reaches from now on (003 §10(一)5).
+
+    Raises:
+        Invalid: no phone is known.
+    """
     [found] = await directory.persons_named(tx, protection, [person])
     reached_at = phone or found.entry.phone
     if reached_at is None:
-        return None
+        raise Invalid(
+            "The requester must be told a phone number, and the directory has none of the receiver.",
+            field="phone",
+            remedy="Give the number under which the requester reaches the receiver.",
+        )
     name = department or ""
     if department is not None:
         entry = await directory.department_entry(tx, protection, branch=found.entry.branch, department=department)

@@ -8,7 +8,7 @@ from shouwen.contracts.event import Identifier, Instant
 from shouwen.intake.domain.case import PauseReason, ReopenReason
 from shouwen.intake.domain.progress import PublicAccess
 from shouwen.intake.handlers import commands, survey
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Phone, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
 from shouwen.runtime.unit_of_work import UnitOfWork
@@ -19,6 +19,9 @@ class AssignSent(Sent):
 
     owner: Identifier = Field(description="A person of the branch, as GET /api/directory lists them")
     department: Identifier | None = Field(None, description="Unless given, the person's own")
+    phone: Phone | None = Field(
+        None, description="Under which the requester reaches them; unless given, as the directory says"
+    )
 
 
 class ReplySent(Sent):
@@ -125,7 +128,13 @@ def _add_work(router: APIRouter, work: UnitOfWork, protection: Protection, acces
         once = optional_once(protection, key, f"assign {number}", body)
         async with work.as_person(caller) as tx:
             case = await commands.assign_case(
-                tx, number, owner=body.owner, department=body.department, protection=protection, once=once
+                tx,
+                number,
+                owner=body.owner,
+                department=body.department,
+                phone=body.phone,
+                protection=protection,
+                once=once,
             )
         return WorkedAnswer.of(case)
 

@@ -253,7 +253,7 @@ class UnitOfWork:
         """Run one statement as a transaction of its own: nobody waits for this process while its locks are held.
 
         Its first argument is the value of ``shouwen.branches``, which it has to set before it touches a row; ``args``
-        follow. It may add to the outbox itself.
+        follow. If it adds to the outbox, ``wake_relay`` tells the relay.
 
         Returns:
             All rows.
@@ -264,9 +264,7 @@ class UnitOfWork:
         pool = self.pool_of(principal)
         with _DatabaseErrors():
             async with pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                rows = await connection.fetch(query, visible_branches(principal), *args)
-        self.wake_relay()
-        return rows
+                return await connection.fetch(query, visible_branches(principal), *args)
 
     def event_of(self, data: E, *, time: datetime, traceparent: str | None) -> CloudEvent[E]:
         """An event of this service, for a statement that queues it itself."""

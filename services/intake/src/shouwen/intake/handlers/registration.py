@@ -1,8 +1,7 @@
 """Entering a matter into the register."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from functools import partial
 
 from shouwen.intake.domain import commands as life
 from shouwen.intake.domain import registration as entering
@@ -121,8 +120,8 @@ class Registrations:
     def __init__(self, work: UnitOfWork, protection: Protection) -> None:
         self._work = work
         self._protection = protection
-        self._grounds = Together(self._grounds_of, group=_seen, most=MOST_TOGETHER)
-        self._numbers = Together(self._filed, group=_seen, most=MOST_TOGETHER)
+        self._grounds = Together(partial(store.grounds, work), group=_seen, most=MOST_TOGETHER)
+        self._numbers = Together(partial(store.file_at_once, work), group=_seen, most=MOST_TOGETHER)
 
     async def register(self, principal: Principal, registration: Registration, *, once: Once) -> Registered:
         """Enter a matter into the register; see ``register_case``, also for what it raises."""
@@ -169,13 +168,6 @@ class Registrations:
     async def _register_alone(self, principal: Principal, registration: Registration, once: Once) -> Registered:
         async with self._work.as_person(principal) as tx:
             return await register_case(tx, registration, once=once, protection=self._protection)
-
-    async def _grounds_of(self, asked: Sequence[store.Asked]) -> list[tuple[datetime, store.Ground]]:
-        async with self._work.as_person(asked[0].principal) as tx:
-            return [(tx.now, ground) for ground in await store.grounds(tx, asked)]
-
-    async def _filed(self, entries: Sequence[store.Entry]) -> list[str | None]:
-        return await store.file_at_once(self._work, entries)
 
 
 MOST_TOGETHER = 50

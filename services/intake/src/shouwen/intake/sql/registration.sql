@@ -43,21 +43,33 @@ INSERT INTO custody (case_id, branch, person, department, since, how)
 SELECT id, branch, owner, department, received_at, 'registered' FROM filed;
 
 -- name: grounds
--- What registrations stand on, each in its place, and whether their callers' keys were used before.
-SELECT
-    NOT EXISTS (SELECT FROM idempotency_key AS used WHERE used.person = asked.person AND used.key = asked.key) AS is_new,
-    branch.number_prefix, branch.time_zone, owner.person AS owner, owner.department, entry.list_entry_id,
-    entry.reason_code
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-    WITH ORDINALITY AS asked (person, key, branch, owner, identifier_hash, place)
-LEFT JOIN branch ON branch.branch = asked.branch
-LEFT JOIN person AS owner ON owner.person = asked.owner AND owner.branch = asked.branch AND owner.active
-LEFT JOIN LATERAL (
-    SELECT list_entry_id, reason_code FROM listed_client
-    WHERE identifier_hash = asked.identifier_hash AND delisted_at IS NULL AND listed_at IS NOT NULL
-    ORDER BY listed_at, list_entry_id LIMIT 1
-) AS entry ON true
-ORDER BY place;
+-- What registrations stand on, each in its place, and whether their callers' keys were used before. Whoever asks sees the
+-- branches $1: nothing below is read before they are set, which the condition on them sees to.
+WITH opened AS MATERIALIZED (
+    SELECT set_config('shouwen.branches', $1, true) AS branches
+)
+SELECT transaction_timestamp() AS now, found.*
+FROM opened
+CROSS JOIN LATERAL (
+    SELECT
+        NOT EXISTS (
+            SELECT FROM idempotency_key AS used WHERE used.person = asked.person AND used.key = asked.key
+        ) AS is_new,
+        branch.number_prefix, branch.time_zone, owner.person AS owner, owner.department, entry.list_entry_id,
+        entry.reason_code
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+        WITH ORDINALITY AS asked (person, key, branch, owner, identifier_hash, place)
+    LEFT JOIN branch ON branch.branch = asked.branch
+    LEFT JOIN person AS owner ON owner.person = asked.owner AND owner.branch = asked.branch AND owner.active
+    LEFT JOIN LATERAL (
+        SELECT list_entry_id, reason_code FROM listed_client
+        WHERE identifier_hash = asked.identifier_hash AND delisted_at IS NULL AND listed_at IS NOT NULL
+        ORDER BY listed_at, list_entry_id LIMIT 1
+    ) AS entry ON true
+    WHERE opened.branches IS NOT NULL
+    ORDER BY place
+    OFFSET 0
+) AS found;
 
 -- name: file_at_once
 -- Take the callers' keys and the next numbers, file the cases, and queue their events: a transaction of one statement,

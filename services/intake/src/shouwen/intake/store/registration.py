@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -78,9 +79,15 @@ class Asked:
     identifier_hash: str | None
 
 
-async def grounds(tx: Transaction, asked: Sequence[Asked]) -> list[Ground]:
-    """What registrations stand on, each in its place, without taking their keys."""
-    rows = await tx.fetch(
+async def grounds(work: UnitOfWork, asked: Sequence[Asked]) -> list[tuple[datetime, Ground]]:
+    """The time, and what registrations stand on, each in its place, without taking their keys.
+
+    Args:
+        work: runs the statement.
+        asked: by persons who all see the same branches.
+    """
+    rows = await work.at_once(
+        asked[0].principal,
         QUERIES.grounds,
         [each.principal.person for each in asked],
         [each.key for each in asked],
@@ -88,7 +95,7 @@ async def grounds(tx: Transaction, asked: Sequence[Asked]) -> list[Ground]:
         [each.owner for each in asked],
         [each.identifier_hash for each in asked],
     )
-    return [_ground(row) for row in rows]
+    return [(row["now"], _ground(row)) for row in rows]
 
 
 UNNUMBERED = "UNNUMBERED-0000-0000000000"
@@ -118,6 +125,7 @@ async def file_at_once(work: UnitOfWork, entries: Sequence[Entry]) -> list[str |
     """
     filed = to_json([_values(entry) for entry in entries], bytes_mode="hex").decode()
     rows = await work.at_once(entries[0].principal, QUERIES.file_at_once, filed, UNNUMBERED)
+    work.wake_relay()
     numbers: dict[int, str] = {row["id"].int: row["number"] for row in rows}
     return [numbers.get(entry.case.id.int) for entry in entries]
 

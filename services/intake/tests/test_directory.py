@@ -7,8 +7,9 @@ import yaml
 
 from shouwen.contracts.directory import BranchDescribed, DirectoryFile, PersonDescribed
 from shouwen.embedded.testing import Infrastructure
-from shouwen.intake.app import create, read_directory
+from shouwen.intake.app import create
 from shouwen.intake.settings import IntakeSettings
+from shouwen.runtime.directory_file import read_directory
 from shouwen.runtime.settings import BadSettings
 from shouwen.runtime.testing import Running, grounds
 

@@ -21,8 +21,8 @@ from pydantic import BaseModel, Field, ValidationError
 from shouwen.contracts.catalogue import dead_letter_stream
 from shouwen.contracts.event import MAX_BODY_BYTES, BadEvent
 from shouwen.runtime.auth import Caller, Principal
-from shouwen.runtime.errors import Forbidden, Invalid, NotFound, Refused, ShouwenError
-from shouwen.runtime.http import Page
+from shouwen.runtime.errors import Forbidden, NotFound, Refused, ShouwenError
+from shouwen.runtime.http import Page, row_place
 from shouwen.runtime.outbox import QUERIES, Header, Outgoing, pack_headers, unpack_headers
 from shouwen.runtime.unit_of_work import Transaction, UnitOfWork, is_passing
 
@@ -228,9 +228,7 @@ async def listing(
 ) -> Page[DeadLetter]:
     """Dead letters, newest first; ``after`` is the ``next`` of the page before."""
     async with work.as_worker() as transaction:
-        rows = await transaction.fetch(
-            QUERIES.list_dead_letters, _number(after) if after else None, with_replayed, limit + 1
-        )
+        rows = await transaction.fetch(QUERIES.list_dead_letters, row_place(after or None), with_replayed, limit + 1)
     items = [DeadLetter.model_validate(_summary(row)) for row in rows[:limit]]
     return Page(items=items, next=str(items[-1].id) if len(rows) > limit else None)
 
@@ -367,12 +365,6 @@ def _found(row: asyncpg.Record | None, number: int) -> asyncpg.Record:
     if row is None:
         raise NotFound(f"There is no dead letter {number}.")
     return row
-
-
-def _number(after: str) -> int:
-    if not after.isdecimal() or len(after) > 18:
-        raise Invalid("There is no such page.", field="after", remedy="Use the 'next' of the page before.")
-    return int(after)
 
 
 def _summary(row: asyncpg.Record) -> dict[str, Any]:

@@ -90,6 +90,26 @@ Limit = Annotated[int, Depends(_limit)]
 After = Annotated[str | None, Depends(_after)]
 """Where the page begins: the ``next`` of the page before."""
 
+_LARGEST_ROW = 2**63 - 1
+
+
+def bad_place() -> Invalid:
+    """What answers an ``after`` that no page gave."""
+    return Invalid("This is not a place in this list.", field="after", remedy="Send the 'next' of the page before.")
+
+
+def row_place(after: str | None) -> int | None:
+    """The row that a page begins after, where rows are numbered; None for the first page.
+
+    Raises:
+        Invalid: it is no number of a row.
+    """
+    if after is None:
+        return None
+    if not (after.isascii() and after.isdecimal()) or int(after) > _LARGEST_ROW:
+        raise bad_place()
+    return int(after)
+
 
 def new_app(title: str, *, version: str, description: str = "") -> FastAPI:
     """An application with the shared behaviour, without routes."""

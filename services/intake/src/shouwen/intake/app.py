@@ -1,12 +1,7 @@
 """Intake, put together."""
 
-from pathlib import Path
-
 import structlog
-import yaml
-from pydantic import ValidationError
 
-from shouwen.contracts.directory import DirectoryFile
 from shouwen.intake import http
 from shouwen.intake.domain import erasure as erasing
 from shouwen.intake.domain.progress import PublicAccess
@@ -24,8 +19,9 @@ from shouwen.intake.subscribers import subscriptions
 from shouwen.intake.ticker import Ticker
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Principal
+from shouwen.runtime.directory_file import read_directory
 from shouwen.runtime.errors import FieldProblem
-from shouwen.runtime.http import allow_longer_bodies, answer_directly, field_problem
+from shouwen.runtime.http import allow_longer_bodies, answer_directly
 from shouwen.runtime.service import Service
 from shouwen.runtime.settings import BadSettings
 
@@ -155,31 +151,3 @@ def _reads_mailbox(service: Service, settings: IntakeSettings, host: str, post: 
             await mail.take_in(post, raw)
 
     service.runs("mailbox", lambda: watch(access, take_in))
-
-
-def read_directory(path: Path) -> DirectoryFile:
-    """The directory file.
-
-    Raises:
-        BadSettings: there is none, it is not YAML, or an entry is wrong; the text names the entry.
-    """
-    try:
-        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return DirectoryFile.model_validate(content)
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
-        raise _bad_directory(FieldProblem(_SETTING, problem, "Give the path of a file.")) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise _bad_directory(FieldProblem(_SETTING, "is not YAML in UTF-8", "Correct the file.")) from None
-    except ValidationError as error:
-        found = [field_problem(dict(each)) for each in error.errors(include_url=False, include_input=False)]
-        raise _bad_directory(
-            *(FieldProblem(f"{_SETTING} {each.field}", each.problem, each.remedy) for each in found)
-        ) from None
-
-
-_SETTING = "SHOUWEN_DIRECTORY_FILE"
-
-
-def _bad_directory(*problems: FieldProblem) -> BadSettings:
-    return BadSettings(problems)

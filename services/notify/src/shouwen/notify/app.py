@@ -6,6 +6,7 @@ from shouwen.notify.gateways import EvaluationMailbox, SmtpAccess
 from shouwen.notify.handlers import Office
 from shouwen.notify.settings import NotifySettings
 from shouwen.notify.ticker import Sender
+from shouwen.runtime.directory_file import read_directory
 from shouwen.runtime.service import Service
 
 
@@ -29,7 +30,7 @@ def create(settings: NotifySettings) -> Service:
     service.serves(http.routes(service.work, office, EvaluationMailbox(settings.mailbox_dir)))
 
     if settings.directory_file is not None:
-        directory = gateways.read_directory(settings.directory_file)
+        directory = read_directory(settings.directory_file)
 
         async def fill_directory() -> None:
             async with service.work.as_worker() as tx:

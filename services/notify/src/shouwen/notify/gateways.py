@@ -24,12 +24,10 @@ from aiosmtplib import (
 )
 from pydantic import ValidationError
 
-from shouwen.contracts.directory import DirectoryFile
 from shouwen.notify.domain.audience import TemplateName
 from shouwen.notify.domain.delivery import Accepted, Deferred, Outcome, Rejected, Unknown
 from shouwen.notify.domain.wording import Template, TemplateSource, checked
 from shouwen.runtime.errors import FieldProblem, Invalid, NotFound
-from shouwen.runtime.http import field_problem
 from shouwen.runtime.settings import BadSettings
 
 IDLE_SECONDS = 5.0
@@ -250,8 +248,6 @@ def _read_mail(key: str, content: bytes) -> Mail:
 
 # --- files ----------------------------------------------------------------------------------------------------------
 
-_DIRECTORY = "SHOUWEN_DIRECTORY_FILE"
-
 
 def bundled_templates() -> Mapping[str, Template]:
     """The templates that travel with this package, all checked.
@@ -274,21 +270,3 @@ def bundled_templates() -> Mapping[str, Template]:
 
 def _in_template(name: str, field: str | None, problem: str) -> FieldProblem:
     return FieldProblem(f"template {name} {field or ''}".strip(), problem, f"Correct templates/{name}.yaml.")
-
-
-def read_directory(path: Path) -> DirectoryFile:
-    """Read the directory file.
-
-    Raises:
-        BadSettings: it is missing or wrong; the entry is named, never a value.
-    """
-    try:
-        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return DirectoryFile.model_validate(content)
-    except ValidationError as error:
-        found = [field_problem(dict(each)) for each in error.errors(include_url=False, include_input=False)]
-        problems = [FieldProblem(f"{_DIRECTORY} {each.field}", each.problem, each.remedy) for each in found]
-        raise BadSettings(tuple(problems)) from None
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        problem = f"cannot be read ({type(error).__name__})"
-        raise BadSettings((FieldProblem(_DIRECTORY, problem, "Name a readable YAML file."),)) from None

@@ -16,12 +16,10 @@ from shouwen.notify.gateways import EvaluationMailbox
 from shouwen.notify.handlers import Office
 from shouwen.notify.store import Delivery, Letter
 from shouwen.runtime.auth import Caller
-from shouwen.runtime.errors import Forbidden, Invalid
-from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.errors import Forbidden
+from shouwen.runtime.http import After, Limit, Page, bad_place, row_place
 from shouwen.runtime.telemetry import trace_id_of
 from shouwen.runtime.unit_of_work import UnitOfWork
-
-_MOST_SEQ = 2**63 - 1
 
 
 class DeliveryView(BaseModel):
@@ -166,7 +164,7 @@ def routes(work: UnitOfWork, office: Office, mailbox: EvaluationMailbox) -> APIR
         """What was sent to whom, when, why and with what result, in the order in which it was made."""
         async with work.as_person(caller) as tx:
             found = await store.deliveries(
-                tx, subject=subject, state=state, recipient=recipient, after=_sequence(after), limit=limit + 1
+                tx, subject=subject, state=state, recipient=recipient, after=row_place(after) or 0, limit=limit + 1
             )
         more = len(found) > limit
         return Page(
@@ -240,22 +238,11 @@ def _sample(template: Template) -> dict[str, TextView]:
     return {name: TextView(subject=text.subject, body=text.body) for name, text in texts.items()}
 
 
-def _sequence(after: str | None) -> int:
-    if after is None:
-        return 0
-    if not after.isascii() or not after.isdigit() or int(after) > _MOST_SEQ:
-        raise _bad_place()
-    return int(after)
-
-
 def _place(after: str | None) -> tuple[bool, int] | None:
     if after is None:
         return None
     kind, _, seq = after.partition("-")
-    if kind not in {"read", "unread"}:
-        raise _bad_place()
-    return kind == "read", _sequence(seq or "x")
-
-
-def _bad_place() -> Invalid:
-    return Invalid("This is not a place in the list.", field="after", remedy="Send the 'next' of the page before.")
+    row = row_place(seq)
+    if kind not in {"read", "unread"} or row is None:
+        raise bad_place()
+    return kind == "read", row

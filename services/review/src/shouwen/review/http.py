@@ -18,12 +18,10 @@ from shouwen.review.handlers import Proposal, Shown
 from shouwen.review.store import FiledClient, FiledEntry, Protection, Screening, Step
 from shouwen.runtime.auth import Caller, Principal
 from shouwen.runtime.errors import Invalid
-from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.http import After, Limit, Page, row_place
 from shouwen.runtime.privacy import mask_identifier, mask_name
 from shouwen.runtime.telemetry import trace_id_of
 from shouwen.runtime.unit_of_work import UnitOfWork
-
-_MOST_SEQ = 2**63 - 1
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f]*$")]
 IdentifierText = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\u0000-\u001f\u007f]*$")]
@@ -204,7 +202,7 @@ def _add_clients(
     ) -> Page[ClientView]:
         """Clients of the caller's branches, in the order of registration."""
         async with work.as_person(caller) as tx:
-            found = await store.clients(tx, after=_sequence(after), number=number, limit=limit + 1)
+            found = await store.clients(tx, after=row_place(after) or 0, number=number, limit=limit + 1)
         place = str(found[limit - 1].seq) if len(found) > limit else None
         return Page(items=[show.client(each) for each in found[:limit]], next=place)
 
@@ -248,7 +246,7 @@ def _add_list(router: APIRouter, work: UnitOfWork, protection: Protection, show:
     ) -> Page[EntryView]:
         """Who is or was on the list, in the whole group; proposals of the caller's branches only."""
         async with work.as_person(caller) as tx:
-            found = await store.entries(tx, after=_sequence(after), state=state, limit=limit + 1)
+            found = await store.entries(tx, after=row_place(after) or 0, state=state, limit=limit + 1)
             steps = await store.steps(tx, [each.entry.id for each in found[:limit]])
         place = str(found[limit - 1].seq) if len(found) > limit else None
         views = [show.entry(each, steps.get(each.entry.id, ()), caller) for each in found[:limit]]
@@ -305,7 +303,7 @@ def _add_screening(router: APIRouter, work: UnitOfWork, protection: Protection, 
         if subject is not None and case_id is None:
             return Page(items=[])
         async with work.as_person(caller) as tx:
-            found = await store.screenings(tx, after=_sequence(after), case_id=case_id, limit=limit + 1)
+            found = await store.screenings(tx, after=row_place(after) or 0, case_id=case_id, limit=limit + 1)
         place = str(found[limit - 1].seq) if len(found) > limit else None
         return Page(items=[_screening(each) for each in found[:limit]], next=place)
 
@@ -400,11 +398,3 @@ def _case_id(subject: str | None) -> UUID | None:
         return UUID(identity) if kind == "case" else None
     except ValueError:
         return None
-
-
-def _sequence(after: str | None) -> int:
-    if after is None:
-        return 0
-    if not after.isascii() or not after.isdigit() or int(after) > _MOST_SEQ:
-        raise Invalid("This is not a place in the list.", field="after", remedy="Send the 'next' of the page before.")
-    return int(after)

@@ -4,10 +4,9 @@ from importlib import resources
 from pathlib import Path
 
 import httpx
-import yaml
-from pydantic import ValidationError
 
-from shouwen.contracts.directory import BranchDescribed, DirectoryFile
+from shouwen.contracts.directory import BranchDescribed
+from shouwen.runtime.directory_file import read_directory
 from shouwen.runtime.errors import Invalid, Refused, Transient
 from shouwen.sla.domain.calendar import Schedule
 from shouwen.sla.domain.pack import Pack
@@ -87,20 +86,8 @@ def branches_of(directory_file: Path) -> list[BranchDescribed]:
     """The branches that a directory file describes.
 
     Raises:
-        Invalid: the file cannot be read, or a field in it is wrong.
+        BadSettings: the file cannot be read, or an entry in it is wrong.
     """
-    text = text_of(directory_file, "SHOUWEN_DIRECTORY_FILE")
-    try:
-        content = yaml.safe_load(text)
-        directory = DirectoryFile.model_validate(content)
-    except yaml.YAMLError:
-        raise Invalid(
-            f"{directory_file.name} is not YAML.", field="SHOUWEN_DIRECTORY_FILE", remedy="Correct the YAML."
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(map(str, first["loc"])) or "branches"
-        raise Invalid(f"{directory_file.name}: {first['msg']}.", field=field, remedy="Correct the entry.") from None
     return [
         BranchDescribed(
             branch=entry.branch,
@@ -109,5 +96,5 @@ def branches_of(directory_file: Path) -> list[BranchDescribed]:
             time_zone=entry.time_zone,
             packs=entry.packs,
         )
-        for entry in directory.branches
+        for entry in read_directory(directory_file).branches
     ]

@@ -25,7 +25,6 @@ from shouwen.intake.http.fields import (
     Phone,
     Sent,
     Words,
-    bad_place,
     once_of,
 )
 from shouwen.intake.http.surroundings import Around, Course, around_fields, course_fields
@@ -34,7 +33,7 @@ from shouwen.intake.store.listed import Mark
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime import telemetry
 from shouwen.runtime.auth import Caller, bearer_of
-from shouwen.runtime.http import After, DirectAnswer, Limit, Page
+from shouwen.runtime.http import After, DirectAnswer, Limit, Page, bad_place
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 

@@ -10,11 +10,11 @@ from shouwen.contracts.event import BranchCode, Identifier
 from shouwen.intake.domain.directory import Branch, Department, Manager, Person, Stored
 from shouwen.intake.handlers import directory
 from shouwen.intake.handlers.directory import DutyHolder
-from shouwen.intake.http.fields import Line, Sent, bad_place
+from shouwen.intake.http.fields import Line, Sent
 from shouwen.intake.store.directory import Place
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
-from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.http import After, Limit, Page, bad_place
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 DEPARTMENT_FORM = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"

@@ -10,13 +10,11 @@ from pydantic import BaseModel, Field, model_validator
 from shouwen.contracts.event import Identifier, Instant
 from shouwen.intake.domain.erasure import Erasure, FoundBy, State, Whose
 from shouwen.intake.handlers import erasure
-from shouwen.intake.http.fields import ClientIdentifier, Email, Phone, Sent, Words, bad_place
+from shouwen.intake.http.fields import ClientIdentifier, Email, Phone, Sent, Words, place_of
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
-from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.http import After, Limit, Page, row_place
 from shouwen.runtime.unit_of_work import UnitOfWork
-
-_LARGEST_LOOK = 2**63 - 1
 
 
 class ErasureSent(Sent):
@@ -125,7 +123,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         state: Annotated[Literal["proposed", "done", "rejected"] | None, Query()] = None,
     ) -> Page[ErasureListed]:
         """The erasures, the newest first. Roles `group_admin`, `group_auditor`."""
-        place = _erasure_place(after)
+        place = place_of(after)
         async with work.as_person(caller) as tx:
             page = await erasure.list_erasures(tx, after=place, state=state, limit=limit + 1, protection=protection)
         items = [ErasureListed(**ErasureShown.of(each).model_dump(), reason=reason) for each, reason in page[:limit]]
@@ -144,7 +142,7 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
         until: Annotated[Instant | None, Query()] = None,
     ) -> Page[LookShown]:
         """Who saw personal data unmasked, the newest look first. Role `group_auditor`."""
-        place = _look_place(after)
+        place = row_place(after)
         async with work.as_person(caller) as tx:
             page = await erasure.list_looks(
                 tx, after=place, person=person, number=number, since=since, until=until, limit=limit + 1
@@ -162,18 +160,3 @@ def add_routes(router: APIRouter, work: UnitOfWork, protection: Protection) -> N
             for each in page[:limit]
         ]
         return Page(items=items, next=str(items[-1].id) if len(page) > limit else None)
-
-
-def _erasure_place(after: str | None) -> UUID | None:
-    try:
-        return None if after is None else UUID(after)
-    except ValueError:
-        raise bad_place() from None
-
-
-def _look_place(after: str | None) -> int | None:
-    if after is None:
-        return None
-    if not (after.isascii() and after.isdigit()) or int(after) > _LARGEST_LOOK:
-        raise bad_place()
-    return int(after)

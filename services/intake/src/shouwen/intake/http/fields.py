@@ -11,7 +11,7 @@ from shouwen.intake.domain.case import Case
 from shouwen.intake.handlers.shared import Once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime import telemetry
-from shouwen.runtime.errors import Invalid
+from shouwen.runtime.http import bad_place
 
 PHONE_FORM = r"^\+?[0-9][0-9 ()\-]{2,28}(?:[xX#,转][0-9]{1,8})?$"
 
@@ -129,9 +129,3 @@ def place_of(after: str | None) -> UUID | None:
         return None if after is None else UUID(after)
     except ValueError:
         raise bad_place() from None
-
-
-def bad_place() -> Invalid:
-    return Invalid(
-        "This is not a place in this list.", field="after", remedy="Send the 'next' of the page before, unchanged."
-    )

@@ -14,10 +14,10 @@ from shouwen.intake.handlers.attachments import sha256_of
 from shouwen.intake.handlers.mail import Post
 from shouwen.intake.http.attachments import NoFileStore, download
 from shouwen.intake.http.channels import Channels
-from shouwen.intake.http.fields import NUMBER_FORM, Sent, bad_place
+from shouwen.intake.http.fields import NUMBER_FORM, Sent
 from shouwen.intake.store.mail import Mail, MailState
 from shouwen.runtime.auth import Caller
-from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.http import After, Limit, Page, bad_place
 
 _REFUSED: dict[int | str, dict[str, Any]] = {409: {"description": "It does not wait any more, or no file store is set"}}
 

@@ -12,10 +12,10 @@ from shouwen.contracts.casework import Remedy
 from shouwen.contracts.event import BranchCode, Identifier, Instant
 from shouwen.intake.domain.remedy import FollowUpReason
 from shouwen.intake.handlers import remedy as handlers
-from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, bad_place, optional_once
+from shouwen.intake.http.fields import REFUSED, Number, OptionalKey, Sent, Words, WorkedAnswer, optional_once
 from shouwen.intake.store.protection import Protection
 from shouwen.runtime.auth import Caller
-from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.http import After, Limit, Page, bad_place
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 FollowUpId = Annotated[UUID, Path(description="As GET /api/cases/{number}/remedies lists them")]

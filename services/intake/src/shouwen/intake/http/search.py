@@ -9,11 +9,11 @@ from shouwen.contracts.event import BranchCode, Identifier, Instant
 from shouwen.intake.domain.search import Search, terms_of
 from shouwen.intake.handlers import search as searching
 from shouwen.intake.http.cases import CaseListed
-from shouwen.intake.http.fields import PHONE_FORM, bad_place
+from shouwen.intake.http.fields import PHONE_FORM
 from shouwen.intake.store.protection import Protection
 from shouwen.intake.store.search import Place
 from shouwen.runtime.auth import Caller
-from shouwen.runtime.http import After, Limit, Page
+from shouwen.runtime.http import After, Limit, Page, bad_place
 from shouwen.runtime.unit_of_work import UnitOfWork
 
 

@@ -7,7 +7,7 @@ ON CONFLICT (delegation_id) DO UPDATE SET
     starts_at = excluded.starts_at, ends_at = excluded.ends_at, cancelled = excluded.cancelled;
 
 -- name: delegates_of
--- Who stood in for each of these persons at an instant, in whichever branch they work; fire_due in clocks.sql finds the same.
+-- Who stood in for each of these persons at an instant, in whichever branch they work; fire_due in timers.sql finds the same.
 SELECT (SELECT delegate FROM delegation
         WHERE delegation.principal = asked.owner AND NOT cancelled
           AND starts_at <= asked.at AND ends_at > asked.at

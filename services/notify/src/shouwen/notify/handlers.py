@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, assert_never, cast
+from typing import Any, assert_never
 from urllib.parse import quote
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from shouwen.contracts.event import CloudEvent
 from shouwen.contracts.message import MessageFailed, MessageSent
 from shouwen.notify import store
 from shouwen.notify.domain import audience, delivery
-from shouwen.notify.domain.audience import REQUESTER, Address, CaseTold, Telling, TemplateName, Told
+from shouwen.notify.domain.audience import CaseTold, Telling, Told
 from shouwen.notify.domain.delivery import Outcome, Patience
 from shouwen.notify.domain.directory import ROLE_PREFIX, Branch
 from shouwen.notify.domain.wording import ERASED, LANGUAGES, Language, Template, Text
@@ -108,23 +108,21 @@ async def tell_requester(event: CloudEvent[CaseNoticeRequested], tx: Transaction
     subject = f"case/{fact.case_id}"
     await store.add_matter(tx, subject, branch=fact.branch, number=fact.number)
     email = sealed.get("email") if office.sends_email else None
-    known = {name: value for name, value in sealed.items() if name not in {"email", "phone"}}
-    if email is not None:
-        telling = Telling(cast(TemplateName, f"notice_{fact.notice}"), (Address(REQUESTER, REQUESTER),))
-    else:
-        telling = audience.notice_stand_in(fact.owner, branch)
-        # Whoever calls finds name and number in the case, where each look is recorded.
-        known = {name: value for name, value in known.items() if name not in {"name", "link"}}
-    due = {"due": datetime.fromisoformat(known.pop("due_at"))} if "due_at" in known else {}
+    by_mail = email is not None
     await _tell(
         tx,
         office,
-        telling,
+        audience.notice_telling(fact.notice, fact.owner, branch, by_mail=by_mail),
         cause=Cause(event.source, event.id, event.type),
         branch=branch,
         subject=subject,
         number=fact.number,
-        values={**known, **due, "number": fact.number, "is_case": True, "notice": fact.notice},
+        values={
+            **audience.notice_values(sealed, by_mail=by_mail),
+            "number": fact.number,
+            "is_case": True,
+            "notice": fact.notice,
+        },
         traceparent=telemetry.current_traceparent() or event.traceparent,
         address=office.keys.encrypt(email) if email is not None else None,
         requested_at=fact.requested_at,

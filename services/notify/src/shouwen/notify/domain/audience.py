@@ -6,7 +6,8 @@ message about a breach.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Literal, cast
 
 from shouwen.contracts.case import CaseAssigned, CaseRegistered, CaseReopened
 from shouwen.contracts.casework import (
@@ -138,9 +139,24 @@ def _clock_telling(fact: ClockTold, branch: Branch) -> Telling:
             return Telling("escalation_raised", tuple(_role(fact.role, branch)))
 
 
-def notice_stand_in(owner: str, branch: Branch) -> Telling:
-    """Who tells a requester in person, when no message can reach them: whoever is responsible for the case."""
+def notice_telling(notice: str, owner: str, branch: Branch, *, by_mail: bool) -> Telling:
+    """A notice goes to the requester by mail; where it cannot, whoever is responsible for the case tells them."""
+    if by_mail:
+        return Telling(cast(TemplateName, f"notice_{notice}"), (Address(REQUESTER, REQUESTER),))
     return Telling("requester_to_be_told", _once(_with_delegates(_person(owner, "owner", branch), branch)))
+
+
+def notice_values(sealed: Mapping[str, str], *, by_mail: bool) -> dict[str, str | datetime]:
+    """What a notice says of the values that it was asked with: no address, and to others than the requester no name.
+
+    Whoever tells them in person finds name and number in the case, where each look is recorded.
+    """
+    unsaid = {"email", "phone"} if by_mail else {"email", "phone", "name", "link"}
+    values: dict[str, str | datetime] = {name: value for name, value in sealed.items() if name not in unsaid}
+    if "due_at" in sealed:
+        del values["due_at"]
+        values["due"] = datetime.fromisoformat(sealed["due_at"])
+    return values
 
 
 def failure_telling(recipient: str, branch: Branch) -> Telling:

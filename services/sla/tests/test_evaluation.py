@@ -198,6 +198,18 @@ def test_a_hand_over_inside_the_desk_changes_nothing() -> None:
     assert [(each.target.name, each.state) for each in clocks] == [("reply", "running")]
 
 
+handed_to = st.sampled_from([None, "", "customer-service", "payroll", True, 1, 0, ["payroll"], {"payroll": 1}])
+
+
+@given(st.lists(handed_to, min_size=1, max_size=8))
+def test_a_condition_looks_at_what_each_fact_holds_whatever_others_held_before(departments: list[Any]) -> None:
+    for department in departments:
+        asked = registered("2026-11-20T09:00", "inquiry", department="customer-service")
+        assigned = happened("case.assigned.v1", "assigned_at", "2026-11-20T10:00", department=department)
+        is_passed_on = department is not None and department != "customer-service"
+        assert (clock("reply", [asked, assigned], "hr-licence").state == "completed") == is_passed_on
+
+
 def test_a_promise_is_a_clock_of_its_own_beside_the_policy() -> None:
     promised = registered("2026-11-20T09:00", promised_at=time("2026-11-20T17:00").isoformat())
     clocks = composition("labour-dispatch", "hr-licence").evaluate("beijing", "case/1", [promised])

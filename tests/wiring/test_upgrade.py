@@ -139,7 +139,8 @@ async def _fill_intake(old: Old) -> None:
     due_at = (NOW + timedelta(days=1)).isoformat()
     details = f'{{"clock_id": "{uuid4()}", "target": "written_plan", "due_at": "{due_at}"}}'
     heard: Row = {"source": "/shouwen/sla", "event_id": "e1", "case_id": CASE, "branch": "beijing", "heard_at": NOW}
-    await old.add("heard_fact", type="clock.started.v1", at=common["registered_at"], details=details, **heard)
+    started_at = common["registered_at"] + timedelta(seconds=1)
+    await old.add("heard_fact", type="clock.started.v1", at=started_at, details=details, **heard)
     listing: Row = {"list_entry_id": ENTRY, "branch": "beijing", "reason_code": "forged_documents"}
     await old.add("listed_client", identifier_hash=old.hash(IDENTIFIER), listed_at=NOW, **listing)
     await old.add("case_mark", case_id=CASE, mark="client_blacklisted", marked_at=NOW, **listing)

@@ -1,14 +1,16 @@
 """``shouwen demo`` plays its day through the running suite, and what it leaves behind adds up."""
 
+import asyncio
 import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from support import Person, until
 
-from shouwen.embedded.reconcile import collect, reconcile, until_at_rest
+from shouwen.embedded.reconcile import collect_at_rest, reconcile
 from shouwen.embedded.suite import Suite
 
 
@@ -37,8 +39,39 @@ async def test_the_demo_day_is_registered_timed_told_and_reconciles(
         return [mark["mark"] for mark in detail["marks"]]
 
     assert await until(marks, bool) == ["client_blacklisted"]
-    assert await until_at_rest(suite.access, timeout=60)
-    faults = [fault for finding in reconcile(await collect(suite.access)) for fault in finding.faults]
+    account = await collect_at_rest(suite.access, timeout=60)
+    assert account, "the services did not come to rest"
+    faults = [fault for finding in reconcile(account) for fault in finding.faults]
     assert not faults
     code, output = await _shouwen(suite, "reconcile")
     assert code == 0, output
+
+
+@pytest.mark.req("X-05")
+async def test_an_account_taken_while_work_comes_in_is_of_one_moment(
+    suite: Suite, person: Callable[..., Person]
+) -> None:
+    clerk = person("bj.clerk", "beijing", "clerk")
+    form = {
+        "type": "complaint",
+        "branch": "beijing",
+        "channel": "phone",
+        "subject": "工资迟发",
+        "description": "晚了一周",
+    }
+
+    async def come_in() -> None:
+        for matter in range(12):
+            body = {**form, "requester": {"name": "李四", "phone": "13900000000"}}
+            registered = await clerk.post("intake", "/api/cases", body, **{"Idempotency-Key": str(uuid4())})
+            assert registered.status_code == 201, registered.text
+            await asyncio.sleep(matter / 4)
+
+    coming = asyncio.create_task(come_in())
+    accounts = 0
+    while not coming.done():
+        if account := await collect_at_rest(suite.access, timeout=5):
+            accounts += 1
+            assert not [fault for finding in reconcile(account) for fault in finding.faults]
+    await coming
+    assert accounts

@@ -19,7 +19,7 @@ from shouwen.contracts.catalogue import SERVICES
 from shouwen.embedded import load
 from shouwen.embedded.load import Load
 from shouwen.embedded.ports import Ports
-from shouwen.embedded.reconcile import collect, reconcile, until_at_rest
+from shouwen.embedded.reconcile import collect_at_rest, reconcile
 from shouwen.embedded.suite import Server, Suite
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(3600)]
@@ -58,10 +58,10 @@ async def test_no_kill_loses_an_event_or_tells_anyone_twice(suite: Suite, tmp_pa
     await asyncio.gather(load.run(suite.access, work), faults)
     assert work.repeated, "the faults came while requests were under way"
 
-    assert await until_at_rest(suite.access, timeout=SETTLE_SECONDS), "the services did not come to rest"
     ledger = tmp_path / "intents.jsonl"
     work.write(ledger)
-    account = await collect(suite.access, ledger)
+    account = await collect_at_rest(suite.access, ledger, timeout=SETTLE_SECONDS)
+    assert account, "the services did not come to rest"
     findings = reconcile(account)
     assert len(account.intents) >= MATTERS
     assert not [fault for finding in findings for fault in finding.faults]

@@ -14,7 +14,8 @@ What must hold when everything has come to rest:
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -188,41 +189,89 @@ def _mails_unique(mails: Sequence[Item]) -> Finding:
 
 
 def _deliveries_finished(deliveries: Sequence[Item]) -> Finding:
-    finding = Finding("no delivery is left undone", len(deliveries))
-    states = Counter(delivery["state"] for delivery in deliveries)
-    undone = {state: n for state, n in states.items() if state not in ("sent", "uncertain")}
-    finding.faults += [f"{n} deliveries are {state}" for state, n in undone.items()]
+    finding = Finding("no delivery is left undone", len(deliveries), _undone(deliveries))
+    failed = sum(delivery["state"] == "failed" for delivery in deliveries)
+    finding.faults += [f"{failed} deliveries are failed"] if failed else []
     return finding
+
+
+def _undone(deliveries: Sequence[Item]) -> list[str]:
+    states = Counter(delivery["state"] for delivery in deliveries)
+    undone = states.keys() - {"sent", "uncertain", "failed"}
+    return [f"{states[state]} deliveries are {state}" for state in sorted(undone)]
 
 
 def _streams_at_rest(streams: Mapping[str, Item]) -> Finding:
-    finding = Finding("outboxes are empty, consumers at the end, dead letters none", len(streams))
-    for service, report in streams.items():
-        if report["outbox_pending"]:
-            finding.faults.append(f"{service}: {report['outbox_pending']} events wait in the outbox")
-        finding.faults += [
-            f"{service}: {stream['lag']} events of {stream['stream']} are unread"
-            for stream in report["items"]
-            if stream["lag"] != 0
-        ]
-        if report["dead_letters"]:
-            finding.faults.append(f"{service}: {report['dead_letters']} dead letters")
+    finding = Finding("outboxes are empty, consumers at the end, dead letters none", len(streams), _moving(streams))
+    finding.faults += [
+        f"{service}: {report['dead_letters']} dead letters"
+        for service, report in streams.items()
+        if report["dead_letters"]
+    ]
     return finding
 
 
+def _moving(streams: Mapping[str, Item]) -> list[str]:
+    """What the services have still to send or to read."""
+    faults: list[str] = []
+    for service, report in streams.items():
+        if report["outbox_pending"]:
+            faults.append(f"{service}: {report['outbox_pending']} events wait in the outbox")
+        for stream in report["items"]:
+            if stream["lag"]:
+                faults.append(f"{service}: {stream['lag']} events of {stream['stream']} are unread")
+            elif not stream["partitions"]:
+                faults.append(f"{service}: holds no partition of {stream['stream']}")
+    return faults
+
+
+def _standing(streams: Mapping[str, Item]) -> dict[str, Any]:
+    """How far every service is in what it hears, and what it has to send."""
+    return {service: (report["outbox_pending"], report["items"]) for service, report in streams.items()}
+
+
 async def collect(access: Access, intents: Path | None = None) -> Account:
-    """Read the accounts of all services that run."""
+    """Read the accounts of all services that run, as they stand while it reads."""
+    async with httpx.AsyncClient(timeout=60) as http:
+        return await _Reader(access, http).account(intents)
+
+
+async def collect_at_rest(access: Access, intents: Path | None = None, *, timeout: float) -> Account | None:
+    """The accounts of a moment at which no service had anything left to send, to read or to tell.
+
+    Services are asked one after another, and a timer may fire in between: what one has just sent is then unread by
+    another that seemed to be finished. Only when every stream stands after the reading where it stood before it, the
+    accounts belong together.
+
+    Returns:
+        None when ``timeout`` seconds were not enough.
+    """
+    return await _at_rest(access, timeout, lambda reader: reader.account(intents))
+
+
+async def until_at_rest(access: Access, *, timeout: float) -> bool:
+    """Wait until no service has anything left to send, read or tell; False when ``timeout`` seconds were not enough."""
+
+    async def messages(reader: _Reader) -> Account:
+        return Account((), (), await reader.all("notify", "/api/deliveries"), (), (), await reader.streams())
+
+    return await _at_rest(access, timeout, messages) is not None
+
+
+async def _at_rest(access: Access, timeout: float, read: Callable[["_Reader"], Awaitable[Account]]) -> Account | None:
+    deadline = asyncio.get_running_loop().time() + timeout
     async with httpx.AsyncClient(timeout=60) as http:
         reader = _Reader(access, http)
-        return Account(
-            cases=await reader.all("intake", "/api/cases"),
-            clocks=await reader.all("sla", "/api/clocks"),
-            deliveries=await reader.all("notify", "/api/deliveries"),
-            screenings=await reader.all("review", "/api/screenings"),
-            mails=await reader.all("notify", "/api/mailbox"),
-            streams={name: await reader.one(name, "/api/streams") for name in access.services},
-            intents=_read_intents(intents) if intents else (),
-        )
+        while asyncio.get_running_loop().time() < deadline:
+            # A service that is being restarted does not answer, and has not said yet where it listens.
+            with suppress(httpx.HTTPError, KeyError):
+                before = await reader.streams()
+                if not _moving(before):
+                    account = await read(reader)
+                    if _standing(account.streams) == _standing(before) and not _undone(account.deliveries):
+                        return account
+            await asyncio.sleep(1)
+    return None
 
 
 def _read_intents(path: Path) -> list[Item]:
@@ -233,6 +282,21 @@ class _Reader:
     def __init__(self, access: Access, http: httpx.AsyncClient) -> None:
         self._access = access
         self._http = http
+
+    async def account(self, intents: Path | None) -> Account:
+        """All lists, and after them where every stream stands."""
+        return Account(
+            cases=await self.all("intake", "/api/cases"),
+            clocks=await self.all("sla", "/api/clocks"),
+            deliveries=await self.all("notify", "/api/deliveries"),
+            screenings=await self.all("review", "/api/screenings"),
+            mails=await self.all("notify", "/api/mailbox"),
+            intents=_read_intents(intents) if intents else (),
+            streams=await self.streams(),
+        )
+
+    async def streams(self) -> dict[str, Item]:
+        return {name: await self.one(name, "/api/streams") for name in self._access.services}
 
     async def one(self, service: str, path: str, **parameters: str) -> Any:
         headers = self._access.headers("reconcile", [], ["group_auditor"])
@@ -264,25 +328,3 @@ def report(findings: Iterable[Finding], *, most: int = 10) -> bool:
         if len(finding.faults) > most:
             print(f"       … and {len(finding.faults) - most} more")
     return clean
-
-
-async def until_at_rest(access: Access, *, timeout: float) -> bool:
-    """Wait until no service has anything left to send or to read; False when ``timeout`` seconds were not enough."""
-    deadline = asyncio.get_running_loop().time() + timeout
-    async with httpx.AsyncClient(timeout=30) as http:
-        reader = _Reader(access, http)
-        while asyncio.get_running_loop().time() < deadline:
-            try:
-                streams = {name: await reader.one(name, "/api/streams") for name in access.services}
-                deliveries = await reader.all("notify", "/api/deliveries") if "notify" in access.services else []
-            except (httpx.HTTPError, KeyError):
-                streams, deliveries = {}, []
-            unfinished = _deliveries_finished([item for item in deliveries if item["state"] != "failed"]).faults
-            if streams and not unfinished and not _streams_at_rest(_without_dead_letters(streams)).faults:
-                return True
-            await asyncio.sleep(1)
-    return False
-
-
-def _without_dead_letters(streams: Mapping[str, Item]) -> dict[str, Item]:
-    return {name: {**report, "dead_letters": 0} for name, report in streams.items()}

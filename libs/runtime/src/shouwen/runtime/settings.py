@@ -76,7 +76,7 @@ class ServiceSettings(BaseSettings):
     )
 
     consumer_batch_size: int = Field(
-        500, ge=1, le=5000, description="Records handled in one database transaction, at most"
+        1000, ge=1, le=5000, description="Records handled in one database transaction, at most"
     )
 
     http_host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 listens on all")

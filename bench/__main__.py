@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> None:
                     peer_seconds=options.peer_seconds,
                     peers=not options.no_peers,
                     command=command,
+                    shared_buffers=options.shared_buffers,
                 )
             )
         ],
@@ -112,6 +113,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--due", type=int, default=50_000, help="clocks due in the same second (50000)")
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2, 4], help="replicas that fire (1 2 4)")
     parser.add_argument("--peer-seconds", type=float, default=20.0, help="time of the other timer engines a round (20)")
+    parser.add_argument("--shared-buffers", help="of PostgreSQL for the timers, as 1GB (the launcher's 64MB)")
     parser.add_argument("--no-peers", action="store_true", help="timers without the other engines")
     parser.add_argument("--no-traces", action="store_true", help="register and latency without Zipkin")
     parser.add_argument("--dry", action="store_true", help="print only, write no result files")

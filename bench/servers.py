@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,10 @@ def home() -> Generator[Path]:
 
 
 @contextmanager
-def bare_servers() -> Generator[Servers]:
+def bare_servers(postgres_settings: Mapping[str, str] | None = None) -> Generator[Servers]:
     """Both servers in a temporary home on free ports, stopped at the end."""
     with home() as folder:
-        postgres = Postgres(folder, token_urlsafe(16))
+        postgres = Postgres(folder, token_urlsafe(16), postgres_settings)
         kafka = Kafka(folder, free_port(), free_port(), say=print)
         try:
             postgres.start()

@@ -40,11 +40,13 @@ async def measure(
     peer_seconds: float,
     peers: bool,
     command: str,
+    shared_buffers: str | None = None,
 ) -> Section:
     """Growth, from few clocks to many; with a million (or the most below it), replicas and other engines in turn."""
     at = circumstances()
     armed = max((size for size in sizes if size <= MOST_BESIDE_PEERS), default=min(sizes))
-    with bare_servers() as servers:
+    settings = {"shared_buffers": shared_buffers} if shared_buffers else None
+    with bare_servers(settings) as servers:
         async with bench(servers) as one:
             armed_per_second, heard_per_second = await arming.rates(work_of(one.settings()), rounds)
             await one.owner.execute("TRUNCATE outbox, inbox, fact, subject, clock, timer")
@@ -53,8 +55,9 @@ async def measure(
             raced = await race(one, min(due, 20_000))
             growth |= await _grow(one, armed, [size for size in sorted(sizes) if size > armed], rounds)
     return Section(
-        name="timers",
-        title=f"Timers: {armed:,} clocks armed, {due:,} due in the same second",
+        name=f"timers {shared_buffers}" if shared_buffers else "timers",
+        title=f"Timers: {armed:,} clocks armed, {due:,} due in the same second"
+        + (f", PostgreSQL with shared_buffers={shared_buffers}" if shared_buffers else ""),
         command=command,
         tables=[
             _bursts_table(turns.bursts),

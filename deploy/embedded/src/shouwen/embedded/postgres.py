@@ -13,6 +13,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,10 +51,17 @@ def dsn_of(base: str, database: str = "postgres") -> str:
 
 
 class Postgres:
-    """The PostgreSQL server of one home."""
+    """The PostgreSQL server of one home.
 
-    def __init__(self, home: Path, password: str) -> None:
+    Args:
+        home: the folder it lives in.
+        password: of the administrator role.
+        settings: the server's own parameters, where they shall not be as in ``SETTINGS``.
+    """
+
+    def __init__(self, home: Path, password: str, settings: Mapping[str, str] | None = None) -> None:
         self.home = home
+        self._settings = SETTINGS | dict(settings or {})
         self._password = password
         self._user = _unprivileged() if os.geteuid() == 0 else None
         self.data = self._data_folder()
@@ -80,7 +88,7 @@ class Postgres:
         _own_folder(self.socket, self._user)
         if not (self.data / "PG_VERSION").exists():
             self._initdb(binaries)
-        settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         socket = ["-c", f"unix_socket_directories={self.socket}", "-p", str(PORT)]
         command = [str(binaries / "postgres"), "-D", str(self.data), *socket, *settings]
         self.process.start(command, own_environment())

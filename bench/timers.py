@@ -55,7 +55,7 @@ async def measure(
             raced = await race(one, min(due, 20_000))
             growth |= await _grow(one, armed, [size for size in sorted(sizes) if size > armed], rounds)
     return Section(
-        name=f"timers {shared_buffers}" if shared_buffers else "timers",
+        name=f"timers_{shared_buffers}" if shared_buffers else "timers",
         title=f"Timers: {armed:,} clocks armed, {due:,} due in the same second"
         + (f", PostgreSQL with shared_buffers={shared_buffers}" if shared_buffers else ""),
         command=command,

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import backlog, hop, latency, memory, raw, register, report, search, startup, tickets, timers
+from bench import hop, latency, memory, raw, register, report, search, startup, tickets, timers
 from bench.report import Section
 
 
@@ -43,7 +43,6 @@ def main(arguments: Sequence[str]) -> None:
             )
             for rate in options.rate
         ],
-        "backlog": [lambda: asyncio.run(backlog.measure(rounds=options.rounds, command=command))],
         "hop": [
             lambda: asyncio.run(
                 hop.measure(rounds=options.rounds, events=options.events, single=options.single, command=command)
@@ -89,7 +88,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "sections",
         nargs="*",
-        help="startup, memory, register, tickets, latency, backlog, hop, timers, search, raw; all unless named",
+        help="startup, memory, register, tickets, latency, hop, timers, search, raw; all unless named",
     )
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (3)")
     parser.add_argument("--cold-rounds", type=int, default=1, help="starts from nothing, which download all (1)")

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench import arming, payload, raw_hop
 from bench.figures import Rounds, paired_ratio
-from bench.processes import between, cpu_seconds
+from bench.processes import between, cpu_seconds, cpu_table
 from bench.report import Section, Table, circumstances
 from bench.suites import running
 from bench.tap import tapping
@@ -37,7 +37,7 @@ class _WorkedOff:
     """How fast a backlog was worked off, and what of the cores an event cost each process, in microseconds."""
 
     events_per_second: float
-    cpu_per_event: Mapping[str, float]
+    cpu_per_event: dict[str, float]
 
 
 async def measure(*, rounds: int, events: int, single: int, command: str) -> Section:
@@ -57,6 +57,7 @@ async def measure(*, rounds: int, events: int, single: int, command: str) -> Sec
         for _ in range(rounds):
             one_by_one.append(await _work_off(suite, access, WAYS["one clock"](single)))
     rates = {name: [each.events_per_second for each in some] for name, some in batched.items()}
+    cpu = {name: [each.cpu_per_event for each in some] for name, some in batched.items()}
     alone = [each.events_per_second for each in one_by_one]
     rows = [
         ["raw hop: records carried on", Rounds.of(raw).text(), "1"],
@@ -71,38 +72,25 @@ async def measure(*, rounds: int, events: int, single: int, command: str) -> Sec
         name="hop",
         title=f"One hop through sla, {events:,} events waiting",
         command=command,
-        tables=[Table(["", "events per second", "of raw"], rows), _cpu_table(batched)],
+        tables=[
+            Table(["", "events per second", "of raw"], rows),
+            cpu_table({f"CPU µs per event, {name}": some for name, some in cpu.items()}, 0),
+        ],
         notes=[
             f"{rounds} rounds. sla is held (SIGSTOP) while the events are published and timed from when it goes on. "
             "For each event it writes inbox, fact, clock and outbox in one transaction a batch; its relay sends.",
             f"Batches over one message per transaction ({single:,} events, measured after the other rounds): {over}.",
-            "CPU: from when sla goes on until nothing has come for 10 s. The reader of clock.v1 is this process; all "
+            "CPU: from when sla goes on until nothing has come for 10 s. The generator also reads clock.v1; all "
             "of them share the cores.",
         ],
         figures={
             "raw_per_second": raw,
             "batched_per_second": rates,
             "one_message_per_transaction_per_second": alone,
-            "cpu_microseconds_per_event": {
-                name: [dict(each.cpu_per_event) for each in some] for name, some in batched.items()
-            },
+            "cpu_microseconds_per_event": cpu,
         },
         circumstances=at | {"load_average_after": round(os.getloadavg()[0], 2)},
     )
-
-
-def _cpu_table(batched: Mapping[str, Sequence[_WorkedOff]]) -> Table:
-    used = {name: [each.cpu_per_event for each in some] for name, some in batched.items()}
-    processes = list(next(iter(used.values()))[0])
-    rows = [
-        [
-            "reader" if process == "generator" else process,
-            *(Rounds.of([one[process] for one in some]).text() for some in used.values()),
-        ]
-        for process in processes
-    ]
-    rows.append(["**all**", *(Rounds.of([sum(one.values()) for one in some]).text() for some in used.values())])
-    return Table(["process", *(f"CPU µs per event, {name}" for name in used)], rows)
 
 
 def _ratio(some: Sequence[float], raw: Sequence[float], decimals: int) -> str:
@@ -110,7 +98,7 @@ def _ratio(some: Sequence[float], raw: Sequence[float], decimals: int) -> str:
 
 
 async def _work_off(suite: Suite, access: Access, events: Sequence[Registered]) -> _WorkedOff:
-    """Until the last clock of the last event is on the bus."""
+    """Have sla take these events, and wait until the last clock of the last one is on the bus."""
     process = suite.services["sla"].process
     async with tapping(access.kafka_bootstrap, access.stream_prefix, ["clock.v1"]) as tap:
         process.send(signal.SIGSTOP)

@@ -1,11 +1,14 @@
 """The processes of a suite: which there are, how much memory they hold, how much CPU they have used."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import psutil
 
+from bench.figures import Rounds
+from bench.report import Table
 from shouwen.embedded.home import Home
 
 
@@ -51,6 +54,21 @@ def cpu_seconds(home: Home) -> dict[str, float]:
 def between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
     """What each has used from one reading to the next."""
     return {name: after[name] - before[name] for name in before}
+
+
+def cpu_table(columns: Mapping[str, Sequence[Mapping[str, float]]], decimals: int) -> Table:
+    """A row for each process, a column for each kind of work: the median and range of its rounds."""
+    processes = next(iter(columns.values()))[0].keys()
+
+    def row(name: str, use: Callable[[Mapping[str, float]], float]) -> list[str]:
+        return [name, *(Rounds.of([use(one) for one in rounds]).text(decimals) for rounds in columns.values())]
+
+    def all_but_the_generator(one: Mapping[str, float]) -> float:
+        return sum(used for name, used in one.items() if name != "generator")
+
+    rows = [row(name, itemgetter(name)) for name in processes]
+    rows.append(row("**all but the generator**", all_but_the_generator))
+    return Table(["process", *columns], rows)
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from bench import raw_commit
 from bench.chain import delays
 from bench.figures import Rounds, p50_p99_ms, paired_ratio
-from bench.processes import between, cpu_seconds
+from bench.processes import between, cpu_seconds, cpu_table
 from bench.report import Section, Table, circumstances
 from bench.suites import running
 from bench.tap import tapping
@@ -52,7 +52,7 @@ async def measure(*, rounds: int, concurrency: int, matters: int, traces: bool, 
         name="register" if traces else "register_untraced",
         title=f"Registering through the REST API, {concurrency} at once{'' if traces else ', without traces'}",
         command=command,
-        tables=[_table(figures, concurrency), _cpu_table(figures)],
+        tables=[_table(figures, concurrency), cpu_table({"CPU ms per matter": figures.cpu_ms_per_matter}, 1)],
         notes=_notes(figures, rounds, matters),
         figures=asdict(figures),
         circumstances=at | {"load_average_after": round(os.getloadavg()[0], 2)},
@@ -99,14 +99,6 @@ def _table(figures: _Figures, concurrency: int) -> Table:
             line("matters whose every clock and message is on the bus", figures.through_per_second, []),
         ],
     )
-
-
-def _cpu_table(figures: _Figures) -> Table:
-    rounds = figures.cpu_ms_per_matter
-    rows = [[name, Rounds.of([one[name] for one in rounds]).text(1)] for name in rounds[0]]
-    everything = [sum(ms for name, ms in one.items() if name != "generator") for one in rounds]
-    rows.append(["**all but the generator**", Rounds.of(everything).text(1)])
-    return Table(["process", "CPU ms per matter"], rows)
 
 
 def _notes(figures: _Figures, rounds: int, matters: int) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 FOLDER = Path(__file__).parent
-ORDER = ("startup", "memory", "register", "tickets", "latency", "backlog", "hop", "timers", "search", "raw")
+ORDER = ("startup", "memory", "register", "tickets", "latency", "hop", "timers", "search", "raw")
 
 
 @dataclass(frozen=True, slots=True)

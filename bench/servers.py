@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_urlsafe
+from types import MappingProxyType
 
 from shouwen.embedded.kafka import Kafka
 from shouwen.embedded.postgres import Postgres
@@ -33,7 +34,7 @@ def home() -> Generator[Path]:
 
 
 @contextmanager
-def bare_servers(postgres_settings: Mapping[str, str] | None = None) -> Generator[Servers]:
+def bare_servers(postgres_settings: Mapping[str, str] = MappingProxyType({})) -> Generator[Servers]:
     """Both servers in a temporary home on free ports, stopped at the end."""
     with home() as folder:
         postgres = Postgres(folder, token_urlsafe(16), postgres_settings)

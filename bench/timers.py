@@ -40,13 +40,12 @@ async def measure(
     peer_seconds: float,
     peers: bool,
     command: str,
-    shared_buffers: str | None = None,
+    shared_buffers: str | None,
 ) -> Section:
     """Growth, from few clocks to many; with a million (or the most below it), replicas and other engines in turn."""
     at = circumstances()
     armed = max((size for size in sizes if size <= MOST_BESIDE_PEERS), default=min(sizes))
-    settings = {"shared_buffers": shared_buffers} if shared_buffers else None
-    with bare_servers(settings) as servers:
+    with bare_servers({"shared_buffers": shared_buffers} if shared_buffers else {}) as servers:
         async with bench(servers) as one:
             armed_per_second, heard_per_second = await arming.rates(work_of(one.settings()), rounds)
             await one.owner.execute("TRUNCATE outbox, inbox, fact, subject, clock, timer")

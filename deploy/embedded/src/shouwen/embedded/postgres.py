@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -59,9 +60,9 @@ class Postgres:
         settings: the server's own parameters, where they shall not be as in ``SETTINGS``.
     """
 
-    def __init__(self, home: Path, password: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, home: Path, password: str, settings: Mapping[str, str] = MappingProxyType({})) -> None:
         self.home = home
-        self._settings = SETTINGS | dict(settings or {})
+        self._settings = {**SETTINGS, **settings}
         self._password = password
         self._user = _unprivileged() if os.geteuid() == 0 else None
         self.data = self._data_folder()

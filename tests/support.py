@@ -3,11 +3,12 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 
@@ -47,6 +48,17 @@ class Person:
         """The answer, whatever it is."""
         url = f"{self._access.url(service)}{path}"
         return await self._http.post(url, json=body, headers=self._headers | headers)
+
+    async def register(self, matter: Mapping[str, Any]) -> dict[str, Any]:
+        """The new case."""
+        answer = await self.post("intake", "/api/cases", matter, **idempotency_key())
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+
+def idempotency_key() -> dict[str, str]:
+    """The header of a request that repeats none before it."""
+    return {"Idempotency-Key": str(uuid4())}
 
 
 async def until(ask: Callable[[], Awaitable[T]], holds: Callable[[T], object], *, seconds: float = 60) -> T:

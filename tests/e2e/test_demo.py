@@ -5,7 +5,6 @@ import sys
 from asyncio import create_subprocess_exec
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable
-from uuid import uuid4
 
 import pytest
 from support import Person, until
@@ -52,19 +51,18 @@ async def test_an_account_taken_while_work_comes_in_is_of_one_moment(
     suite: Suite, person: Callable[..., Person]
 ) -> None:
     clerk = person("bj.clerk", "beijing", "clerk")
-    form = {
+    complaint = {
         "type": "complaint",
         "branch": "beijing",
         "channel": "phone",
         "subject": "工资迟发",
         "description": "晚了一周",
+        "requester": {"name": "李四", "phone": "13900000000"},
     }
 
     async def come_in() -> None:
         for matter in range(12):
-            body = {**form, "requester": {"name": "李四", "phone": "13900000000"}}
-            registered = await clerk.post("intake", "/api/cases", body, **{"Idempotency-Key": str(uuid4())})
-            assert registered.status_code == 201, registered.text
+            await clerk.register(complaint)
             await asyncio.sleep(matter / 4)
 
     coming = asyncio.create_task(come_in())

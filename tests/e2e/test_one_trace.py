@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -32,9 +31,7 @@ async def test_one_complaint_is_one_trace_through_four_services_and_a_timer_that
         "requester": {"name": "罗小芳", "phone": "13980020001", "relation": "other"},
         "client": {"name": "成都蜀锦餐饮管理有限公司", "identifier": "91510100MA61K2L3MG"},
     }
-    registered = await clerk.post("intake", "/api/cases", complaint, **{"Idempotency-Key": str(uuid4())})
-    assert registered.status_code == 201, registered.text
-    case = registered.json()
+    case = await clerk.register(complaint)
     subject = f"case/{case['id']}"
 
     async def clocks() -> list[dict[str, Any]]:

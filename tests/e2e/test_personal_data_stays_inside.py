@@ -15,7 +15,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from support import Person, until
+from support import Person, idempotency_key, until
 
 from shouwen.embedded.reconcile import until_at_rest
 from shouwen.embedded.secrets import Secrets
@@ -149,11 +149,9 @@ async def _work_a_case(clerk: Person, words: Marked) -> dict[str, Any]:
         },
         "client": {"name": words["client"], "identifier": words["identifier"]},
     }
-    wrong = await clerk.post("intake", "/api/cases", {**matter, "channel": words["wrong"]}, **_key())
+    wrong = await clerk.post("intake", "/api/cases", {**matter, "channel": words["wrong"]}, **idempotency_key())
     assert wrong.status_code == 422
-    registered = await clerk.post("intake", "/api/cases", matter, **_key())
-    assert registered.status_code == 201, registered.text
-    case = registered.json()
+    case = await clerk.register(matter)
     path = f"/api/cases/{case['number']}"
     for step, body in (
         ("acknowledge", {}),
@@ -257,7 +255,3 @@ def _plain(content: bytes) -> str:
     text = content.decode(errors="replace")
     unescaped = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text)
     return f"{text}\n{unescaped}\n{unquote(text)}"
-
-
-def _key() -> dict[str, str]:
-    return {"Idempotency-Key": str(uuid4())}

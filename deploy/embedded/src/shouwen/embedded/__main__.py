@@ -174,10 +174,11 @@ def _reconcile(options: argparse.Namespace) -> int:
     ledger = Path(options.ledger) if options.ledger else None
 
     async def look() -> bool:
-        account = await reconcile.collect_at_rest(access, ledger, timeout=options.wait) if options.wait else None
-        if options.wait and account is None:
-            print(f"The services were not at rest within {options.wait:.0f} s")
-        account = account or await reconcile.collect(access, ledger)
+        account = await reconcile.collect_at_rest(access, ledger, timeout=options.wait)
+        if account is None:
+            if options.wait:
+                print(f"The services were not at rest within {options.wait:.0f} s")
+            account = await reconcile.collect(access, ledger)
         return reconcile.report(reconcile.reconcile(account))
 
     return 0 if asyncio.run(look()) else 1

@@ -253,7 +253,10 @@ async def until_at_rest(access: Access, *, timeout: float) -> bool:
     """Wait until no service has anything left to send, read or tell; False when ``timeout`` seconds were not enough."""
 
     async def messages(reader: _Reader) -> Account:
-        return Account((), (), await reader.all("notify", "/api/deliveries"), (), (), await reader.streams())
+        deliveries = await reader.all("notify", "/api/deliveries")
+        return Account(
+            cases=(), clocks=(), deliveries=deliveries, screenings=(), mails=(), streams=await reader.streams()
+        )
 
     return await _at_rest(access, timeout, messages) is not None
 
